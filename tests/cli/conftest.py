@@ -16,8 +16,8 @@ from typing import Any
 import httpx
 import pytest
 
-from factories.logs import restored_logging
 from promptuary.cli.main import main
+from promptuary.core.logs import restored_logging
 
 WORD = {"type": "text", "template": "{{text}}"}
 SUITE = """\

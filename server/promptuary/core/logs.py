@@ -3,7 +3,8 @@
 import logging
 import re
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Iterator, MutableMapping
+from contextlib import contextmanager
 from typing import Any
 
 import structlog
@@ -70,3 +71,21 @@ def configure_logging(level: str) -> None:
     root.setLevel(max(logging.INFO, root.level))
     for name in ("httpx", "httpcore", "urllib3", "alembic", "chromadb", "mcp", "mlflow", "sentence_transformers"):
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
+
+
+@contextmanager
+def restored_logging() -> Iterator[None]:
+    """Undo what `configure_logging` changes in this process at the end of the block, for what runs inside an application."""
+    loggers = [logging.getLogger(name) for name in (None, "promptuary")]
+    handlers, levels, old = list(loggers[0].handlers), [logger.level for logger in loggers], structlog.get_config()
+    configure = structlog.configure
+    # A logger that keeps its settings from its first use on would keep them for all later tests.
+    structlog.configure = lambda **options: configure(**{**options, "cache_logger_on_first_use": False})
+    try:
+        yield
+    finally:
+        structlog.configure = configure
+        structlog.configure(**old)
+        loggers[0].handlers[:] = handlers
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)

@@ -13,7 +13,7 @@ from promptuary.worker import assembly
 
 # Imported for good: `pytester` removes the modules that a test imports, and tables can be defined once in a process.
 LOADED = (app, assembly, evaluate)
-PLUGIN = ("-p", "promptuary.cli.python.pytest_plugin", "-p", "no:cacheprovider", "-rxf")
+PLUGIN = ("-p", "no:cacheprovider", "-rxf")  # the plug-in is loaded by its entry point
 EXACT = {"type": "equals", "value": "{{expected}}", "name": "exact"}
 Pytest = Callable[..., Any]
 

@@ -18,6 +18,7 @@ from promptuary.cli.evaluation.local_execution import LocalExecution
 from promptuary.cli.evaluation.reports import read_results, read_run
 from promptuary.cli.evaluation.suite_run import RunOptions, prepare, wait_for_run
 from promptuary.cli.evaluation.suites import PromptfooOptions, read_source, register_contents
+from promptuary.core.logs import restored_logging
 from promptuary.evaluation.reports.html.html_report import html_report
 from promptuary.evaluation.reports.reported_result import ReportedResult
 from promptuary.evaluation.reports.reported_run import ReportedRun
@@ -138,7 +139,7 @@ def evaluate(
     interruption = Interruption()
 
     def run() -> EvaluationResult:
-        with connect(project, allow_code=allow_code) as api:
+        with restored_logging(), connect(project, allow_code=allow_code) as api:
             if not inline:
                 return _run(api, str(suite), options, project, interruption)
             version = _register(api, definition, prompt)
