@@ -28,10 +28,21 @@ CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrom
 HOW_TO_GET_CHROMIUM = "install one (Debian: `apt-get install chromium`) or point PROMPTUARY_CHROMIUM at it"
 REQUIRE_ALL = os.environ.get("PROMPTUARY_REQUIRE_ALL") == "1"
 CHROMIUM = os.environ.get("PROMPTUARY_CHROMIUM") or next(filter(None, map(shutil.which, CHROMIUM_NAMES)), None)
+BYTES_OF_A_WORKER = 2 * 1024**3
+"""The memory that a worker of the suite and the processes that it starts may need at once."""
 _left_out = pytest.StashKey[list[str]]()
 
 hypothesis.settings.register_profile("promptuary", deadline=None, max_examples=60, derandomize="CI" in os.environ)
 hypothesis.settings.load_profile("promptuary")
+
+
+def pytest_xdist_auto_num_workers() -> int | None:
+    """Return two workers a processor, since tests wait for processes half of their time; fewer where memory is short."""
+    if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ:
+        return None
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(2 * processors, memory // BYTES_OF_A_WORKER))
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
