@@ -35,7 +35,11 @@ def split_registry() -> FakeRegistry:
     return registry
 
 
-@given(st.lists(st.tuples(aims, st.lists(st.one_of(st.none(), st.text(max_size=8)), max_size=12)), min_size=1, max_size=5))
+@given(
+    st.lists(
+        st.tuples(aims, st.lists(st.one_of(st.none(), st.text(min_size=1, max_size=8)), max_size=12)), min_size=1, max_size=5
+    )
+)
 def test_every_key_gets_the_version_that_the_server_gives(scenes: list[tuple[Any, list[str | None]]]) -> None:
     registry = FakeRegistry()
     driver = CoreDriver(registry=registry)
@@ -48,7 +52,7 @@ def test_every_key_gets_the_version_that_the_server_gives(scenes: list[tuple[Any
             assert driver.get(targeting_key=key).version == registry.version_for("production", key)
 
 
-@given(st.lists(st.text(max_size=12), min_size=1, max_size=60), weights)
+@given(st.lists(st.text(min_size=1, max_size=12), min_size=1, max_size=60), weights)
 def test_there_is_one_request_an_arm_however_many_keys_there_are(keys: list[str], arms: list[tuple[int, float]]) -> None:
     registry = FakeRegistry()
     registry.label_moved("production", arms)

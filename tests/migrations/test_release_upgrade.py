@@ -33,6 +33,7 @@ SINCE_0_3 = {
     "config",
     "given_name",
     "inferred",
+    "part",
     "prompt_tags",
     "renamed",
     "rollback",

@@ -94,11 +94,11 @@ def test_a_run_again_tries_the_same_versions(run: Run, write: Write) -> None:
 
 
 def test_an_unsupported_part_is_reported_and_nothing_is_run(run: Run, write: Write) -> None:
-    path = write("promptfooconfig.yaml", SMALL + "    options: {transform: output.trim()}\n")
+    path = write("promptfooconfig.yaml", SMALL + "    options: {storeOutputAs: first}\n")
     result = run("eval", "run", path)
     assert result.code == 64
     assert result.out == ""
-    assert "refused   test option transform: is code, which is not run here (tests[0])" in result.err
+    assert "refused   test option storeOutputAs" in result.err
     assert "has 1 part without which verdicts would change (--partial runs the rest)" in result.err
     assert run("eval", "list", "--json").json == []
     assert run("eval", "run", path, "--partial").code == 0
@@ -129,16 +129,16 @@ def test_an_imported_file_runs_as_a_suite(run: Run, write: Write, tmp_path: Path
 
 
 def test_the_report_is_json_for_programs_also_where_parts_are_refused(run: Run, write: Write, tmp_path: Path) -> None:
-    path = write("promptfooconfig.yaml", SMALL + "    threshold: 2\n")
+    path = write("promptfooconfig.yaml", SMALL + "    options: {storeOutputAs: first}\n")
     result = run("eval", "import", path, "--to", tmp_path / "out", "--json")
     assert result.code == 64
     body = json.loads(result.out)
     assert body["files"] == []
     assert body["report"][0] == {
-        "kind": "test",
-        "name": "tests[0]",
+        "kind": "test option",
+        "name": "storeOutputAs",
         "fate": "refused",
-        "why": "has a threshold that no score can reach: scores are from 0 to 1",
+        "why": "changes how this one test is asked or graded",
         "count": 1,
         "places": ["tests[0]"],
     }

@@ -327,9 +327,9 @@ def test_code_in_suites_is_allowed_for_one_command_and_not_against_a_server(
     allowed: list[bool] = []
     create_app = app.create_app
 
-    def create(settings: Any) -> Any:
+    def create(settings: Any, **dependencies: Any) -> Any:
         allowed.append(settings.code_scorers)
-        return create_app(settings)
+        return create_app(settings, **dependencies)
 
     monkeypatch.setattr(app, "create_app", create)
     assert run("eval", "run", suite_of("yes"), "--allow-code").code == 0

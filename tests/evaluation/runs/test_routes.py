@@ -152,7 +152,7 @@ def test_a_run_that_cannot_be_is_refused_by_field(stocked: Any, body: dict[str, 
 
 
 @pytest.mark.parametrize(
-    "cases", [[], [CASES[0], CASES[0]], [{"id": "c1"}], [{"id": "", "vars": {}}], [{"id": "c1", "vars": {}, "extra": 1}]]
+    "cases", [[], [CASES[0], CASES[0]], [{"id": "c1"}], [{"id": [], "vars": {}}], [{"id": "c1", "vars": {}, "extra": 1}]]
 )
 def test_cases_that_cannot_be_used_are_refused(local: Any, cases: list[Any]) -> None:
     assert local.post("/v1/datasets/words/versions", json={"cases": cases}).status_code == 422

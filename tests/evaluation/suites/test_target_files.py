@@ -88,7 +88,7 @@ def test_a_stored_suite_names_the_dataset_of_its_outputs(read: Read) -> None:
         ),
         ("outputs: o.jsonl", {"o.jsonl": '"one"\n'}, "has 1 outputs for 2 cases; give each its case's `id`"),
         ("outputs: o.jsonl", {"o.jsonl": '{"id": "a"}\n'}, "line 1: output: is required"),
-        ("outputs: o.jsonl", {"o.jsonl": "one\n"}, "line 1: is not JSON"),
+        ("outputs: o.jsonl", {"o.jsonl": "one\n"}, "line 1: the line is not JSON"),
         (
             "outputs: o.jsonl",
             {"o.jsonl": '{"id": "a", "output": 1}\n{"id": "a", "output": 2}\n{"id": "b", "output": 2}'},

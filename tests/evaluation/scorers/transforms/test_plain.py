@@ -27,7 +27,8 @@ def test_the_lines_of_fences_are_removed(text: str, stripped: str) -> None:
     ("text", "stripped"),
     [
         ("<think>hm</think>\nFine", "Fine"),
-        ("hm</think>Fine", "Fine"),
+        ("hm\n</think>\nFine", "Fine"),
+        ("hm</think>Fine", "hm</think>Fine"),
         ("<thinking>a</thinking> Fine <think>b\nc</think>", "Fine"),
         ("<think>never ends", ""),
         ("Fine", "Fine"),

@@ -111,7 +111,7 @@ class Contains(BaseScorer):
         if self.expected.parsed == [] and self.quantity == "any" and not self.inverse:
             return self.pass_or_fail(False, "there is no text to look for")
         texts = self.expected.texts(sample.case, commas=True) if many else [self.expected.text(sample.case)]
-        if (any if self.quantity == "any" else all)(text == "" for text in texts):
+        if not any(texts):
             raise Invalid(f"the value is empty for case '{sample.case.id}', so that every output contains it")
         output = sample.output.lower() if self.ignore_case else sample.output
         missing = [text for text in texts if (text.lower() if self.ignore_case else text) not in output]
