@@ -15,7 +15,7 @@ from promptuary.prompt.errors import FieldError, InvalidVariables
 from promptuary.prompt.numbers import refuse_rounded
 
 if TYPE_CHECKING:
-    from promptuary.prompt.json_schema.library import Validator
+    from promptuary.prompt.json_schema.jsonschema_package import Validator
 
 JsonType = Literal["string", "integer", "number", "boolean", "array", "object"]
 Length = Annotated[int, Field(ge=0)]
@@ -89,7 +89,7 @@ class Variable(Schema):
 
 @lru_cache(maxsize=4096)
 def _validator(schema: str) -> "Validator":
-    from promptuary.prompt.json_schema.library import (
+    from promptuary.prompt.json_schema.jsonschema_package import (
         jsonschema,  # takes a fifth of the client's import, and most renders need none
     )
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from promptuary.prompt.errors import Invalid
 
 if TYPE_CHECKING:  # of a library that is loaded where it is used
-    from promptuary.prompt.json_schema.library import jsonschema
+    from promptuary.prompt.json_schema.jsonschema_package import jsonschema
 
 SCHEMA_LIMIT = 10_000
 SCHEMA_TYPES = ("object", "array", "string", "number", "integer", "boolean", "null")
@@ -33,7 +33,9 @@ def check_schema(schema: Any, keywords: Callable[[Mapping[str, Any]], None] | No
     Raises:
         Invalid: the value is not a valid schema, refers outside itself or to itself, or has too many parts.
     """
-    from promptuary.prompt.json_schema.library import jsonschema  # takes a fifth of the client's import, and no lookup needs it
+    from promptuary.prompt.json_schema.jsonschema_package import (
+        jsonschema,  # takes a fifth of the client's import, and no lookup needs it
+    )
 
     if not isinstance(schema, dict | bool):
         raise Invalid("the schema must be an object, true or false")

@@ -14,7 +14,7 @@ from promptuary.evaluation.scorers.json_schema.keywords import Errors, counted_k
 from promptuary.evaluation.scorers.json_schema.walk import SchemaWalk
 from promptuary.evaluation.scorers.patterns.pattern import compile_javascript
 from promptuary.prompt.errors import Invalid
-from promptuary.prompt.json_schema.library import Validator, jsonschema
+from promptuary.prompt.json_schema.jsonschema_package import Validator, jsonschema
 
 _DRAFTS = ("", "http://json-schema.org/draft-07/schema", "http://json-schema.org/draft-07/schema#")
 _RULES = frozenset(

@@ -14,7 +14,7 @@ from promptuary.evaluation.scorers.json_schema.keywords import compile_schema_pa
 from promptuary.evaluation.scorers.json_schema.standard import check_standard, standard_validator
 from promptuary.evaluation.scorers.json_schema.walk import SchemaWalk
 from promptuary.prompt.errors import Invalid
-from promptuary.prompt.json_schema.library import Validator, jsonschema
+from promptuary.prompt.json_schema.jsonschema_package import Validator, jsonschema
 
 Specification = referencing.Specification[Any]
 DRAFT7: Specification = referencing.jsonschema.DRAFT7

@@ -17,7 +17,7 @@ from promptuary.evaluation.scorers.patterns.javascript import InvalidPattern
 from promptuary.evaluation.scorers.patterns.pattern import JavaScriptPattern, compile_javascript
 from promptuary.prompt.canonical_json import json_equal, json_identity
 from promptuary.prompt.errors import Invalid
-from promptuary.prompt.json_schema.library import jsonschema
+from promptuary.prompt.json_schema.jsonschema_package import jsonschema
 
 Errors = Iterator[jsonschema.ValidationError]
 Keyword = Callable[[Any, Any, Any, Any], Iterable[jsonschema.ValidationError] | None]

@@ -11,7 +11,7 @@ from promptuary.prompt.errors import Invalid
 from promptuary.prompt.files.yaml_document import parse_yaml
 
 if TYPE_CHECKING:
-    from promptuary.prompt.json_schema.library import Validator
+    from promptuary.prompt.json_schema.jsonschema_package import Validator
 
 Dialect = Literal["standard", "ajv-draft-07"]
 

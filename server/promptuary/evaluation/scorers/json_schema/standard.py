@@ -19,7 +19,7 @@ from promptuary.evaluation.scorers.json_schema.keywords import (
 )
 from promptuary.evaluation.scorers.json_schema.walk import SchemaWalk
 from promptuary.prompt.errors import Invalid
-from promptuary.prompt.json_schema.library import Validator, jsonschema
+from promptuary.prompt.json_schema.jsonschema_package import Validator, jsonschema
 
 _DRAFTS: Mapping[str, type[Validator]] = {
     "http://json-schema.org/draft-04/schema": jsonschema.Draft4Validator,

@@ -10,7 +10,7 @@ import pytest
 
 PROGRAM = """
 import json, sys
-from promptuary.prompt.json_schema.library import jsonschema
+from promptuary.prompt.json_schema.jsonschema_package import jsonschema
 before = "grammar" in sys.modules
 checker = jsonschema.Draft202012Validator.FORMAT_CHECKER
 accepted = [checker.conforms(text, "iri") for text in ("https://example.org/ä", "no iri")]
