@@ -18,6 +18,7 @@ from statistics import median
 from typing import Any
 
 from bench import (
+    audit,
     client,
     commands,
     evaluation,
@@ -199,6 +200,12 @@ def similarity() -> Table:
     return title, ("texts/s", "the bare model, all texts at once", "ratio"), [row]
 
 
+def auditing() -> Table:
+    """Measure the verification of a long audit chain."""
+    rows = [(result.what, f"{result.rows:,}", f"{result.seconds:.1f}") for result in audit.measured()]
+    return "Verifying an audit chain against a kept head", ("on", "rows", "seconds"), rows
+
+
 def tokens() -> Table:
     """Measure the local model's tokens a second, under a run and under a bare client."""
     title = (
@@ -237,6 +244,7 @@ def main() -> None:
         runs,
         calls,
         similarity,
+        auditing,
         tokens,
     ):
         result: Any = measure()

@@ -1,5 +1,6 @@
 """Keys created, listed and revoked by the command line, and the audit chain verified."""
 
+import json
 import sqlite3
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -77,3 +78,46 @@ def test_an_intact_audit_chain_passes_and_a_broken_one_ends_with_1(run: Run, wor
     result = run("audit", "verify", "--json")
     assert result.code == 1
     assert f'"broken_at": {chain["rows"]}' in result.out
+
+
+def test_a_head_that_was_kept_finds_a_cut_tail(run: Run, word: Path, data_dir: Path, tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        run("key", "create", name, "--role", "reader")
+    line, as_json = tmp_path / "head.txt", tmp_path / "head.json"
+    line.write_text(run("audit", "head").out)
+    as_json.write_text(run("audit", "head", "--json").out)
+    rows = json.loads(as_json.read_text())["sequence"]
+    run("key", "create", "three", "--role", "reader")
+    for head in (line, as_json):
+        expected = f"the audit chain is intact: {rows + 1} rows, with row {rows} as it was kept\n"
+        assert run("audit", "verify", "--against", head).out == expected
+
+    with sqlite3.connect(data_dir / "promptuary.db") as database:
+        database.execute("DROP TRIGGER audit_no_delete")
+        database.execute(f"DELETE FROM audit WHERE sequence >= {rows}")
+        database.execute(f"UPDATE project SET audit_sequence = {rows - 1}")
+    database.close()
+
+    assert run("audit", "verify").code == 0
+    for head in (line, as_json):
+        result = run("audit", "verify", "--against", head)
+        assert (result.code, result.err) == (1, "")
+        reason = f"rows are missing at the end: the kept head is row {rows}"
+        assert result.out == f"the audit chain is broken at row {rows}: {reason}\n"
+
+
+@pytest.mark.parametrize("text", ["", "12", "{}", "[1]", '{"sequence": 1, "digest": "0"}', "1 sha256:0"])
+def test_a_file_without_a_head_is_refused(run: Run, tmp_path: Path, text: str) -> None:
+    file = tmp_path / "head"
+    file.write_text(text)
+    result = run("audit", "verify", "--against", file)
+    assert result.code == 64
+    assert "no head of an audit chain" in result.error_line
+
+
+def test_a_head_of_another_project_is_refused(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "head.json"
+    file.write_text(run("audit", "head", "--project", "shop", "--json").out)
+    result = run("audit", "verify", "--against", file)
+    assert result.code == 64
+    assert "'shop'" in result.error_line

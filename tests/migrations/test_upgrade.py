@@ -117,3 +117,18 @@ def test_history_is_kept_by_triggers(empty: Database) -> None:
     }[empty.dialect]
     with empty.read() as session:
         assert list(session.connection().execute(text(query)).scalars()) == APPEND_ONLY
+
+
+def test_every_append_only_table_refuses_truncate_on_postgresql(empty: Database) -> None:
+    upgrade(empty)
+    if empty.dialect == "sqlite":
+        return  # it has no such statement, and a DELETE of all rows fires its trigger
+    query = (
+        "SELECT relname FROM pg_trigger JOIN pg_class ON pg_class.oid = tgrelid "
+        "WHERE tgtype & 32 = 32 AND NOT tgisinternal ORDER BY 1"  # 32: TRIGGER_TYPE_TRUNCATE
+    )
+    with empty.read() as session:
+        assert list(session.connection().execute(text(query)).scalars()) == APPEND_ONLY
+    for table in APPEND_ONLY:
+        with pytest.raises(Exception, match="is append-only"), empty.write() as session:
+            session.connection().execute(text(f"TRUNCATE {table} CASCADE"))

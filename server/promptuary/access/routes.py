@@ -2,14 +2,16 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 
 from promptuary.access import audit
+from promptuary.access.audit import ChainHead
 from promptuary.access.auth.idempotency import IdempotentRoute
 from promptuary.access.auth.routing import Cursor, Limit, authorize
 from promptuary.access.role import SCOPES, Role, Scope
 from promptuary.access.schemas import (
     AuditEntryOut,
+    AuditHeadOut,
     CallerOut,
     CreatedKeyOut,
     KeyOut,
@@ -20,7 +22,12 @@ from promptuary.access.schemas import (
 )
 from promptuary.access.service import AccessService
 from promptuary.access.unit_of_work import UnitOfWork
+from promptuary.core.errors import FieldError, InvalidRequest
+from promptuary.core.parameters import STRICT_INTEGER
 from promptuary.core.wire import PageOf
+
+HeadSequence = Annotated[int | None, Query(ge=0, lt=2**63), STRICT_INTEGER]
+HeadDigest = Annotated[str | None, Query(pattern="^sha256:[0-9a-f]{64}$", max_length=71)]
 
 router = APIRouter(prefix="/v1", tags=["access"], route_class=IdempotentRoute)
 
@@ -77,7 +84,20 @@ def list_audit(
     return PageOf[AuditEntryOut].model_validate(audit.list_entries(unit, min(limit, unit.settings.page_limit), cursor))
 
 
+@router.get("/audit/head")
+def read_audit_head(unit: Annotated[UnitOfWork, authorize(Scope.AUDIT_READ)]) -> AuditHeadOut:
+    """Return the head of the audit chain: its length and its last row's digest, to be kept outside of this service."""
+    head = audit.read_head(unit.session, unit.caller.project)
+    return AuditHeadOut(project=unit.caller.project_name, sequence=head.sequence, digest=head.digest, at=head.at)
+
+
 @router.get("/audit/verify")
-def verify_audit(unit: Annotated[UnitOfWork, authorize(Scope.AUDIT_READ)]) -> VerificationOut:
-    """Recompute the whole chain."""
-    return VerificationOut.model_validate(audit.verify_chain(unit.session, unit.caller.project))
+def verify_audit(
+    unit: Annotated[UnitOfWork, authorize(Scope.AUDIT_READ)], sequence: HeadSequence = None, digest: HeadDigest = None
+) -> VerificationOut:
+    """Recompute the whole chain; with the `sequence` and `digest` of a head that was kept, check that the chain contains it."""
+    if (sequence is None) is not (digest is None):
+        missing, present = ("sequence", "digest") if sequence is None else ("digest", "sequence")
+        raise InvalidRequest("a kept head has two parts", [FieldError(missing, f"is missing; send it beside `{present}`")])
+    head = None if sequence is None or digest is None else ChainHead(sequence, digest, None)
+    return VerificationOut.model_validate(audit.verify_chain(unit.session, unit.caller.project, head))

@@ -63,6 +63,15 @@ class AuditEntryOut(ResponseModel):
     digest: str
 
 
+class AuditHeadOut(ResponseModel):
+    """The head of the audit chain: its length, and its last row's digest and time (null where there is no row)."""
+
+    project: str
+    sequence: int
+    digest: str
+    at: datetime | None
+
+
 class VerificationOut(ResponseModel):
     """The result of verifying the audit chain."""
 

@@ -3,9 +3,10 @@
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import bindparam, insert
+from sqlalchemy import BigInteger, Text, bindparam, cast, insert, type_coerce
+from sqlalchemy import select as sql_select
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, delete, select, update
 
@@ -26,6 +27,23 @@ _COUNT = {
 }
 _DIGEST = select(_AUDIT.c.digest).where(_AUDIT.c.project_id == bindparam("project"), _AUDIT.c.sequence == bindparam("sequence"))
 _ENTRY = insert(_AUDIT)
+BATCH = 5000
+"""The rows of the audit chain that are read at a time."""
+_STORED_ENTRIES = (
+    sql_select(
+        _AUDIT.c.sequence,
+        type_coerce(_AUDIT.c.at, Text),
+        _AUDIT.c.actor,
+        _AUDIT.c.action,
+        _AUDIT.c.subject,
+        cast(_AUDIT.c.detail, Text),
+        _AUDIT.c.previous,
+        _AUDIT.c.digest,
+    )
+    .where(_AUDIT.c.project_id == bindparam("project"), _AUDIT.c.sequence > bindparam("last", type_=BigInteger))
+    .order_by(_AUDIT.c.sequence)
+    .limit(BATCH)
+)
 
 
 @dataclass(frozen=True)
@@ -67,6 +85,24 @@ class AuditEntry:
     detail: dict[str, Any]
     previous: str
     digest: str
+
+
+class StoredEntry(NamedTuple):
+    """One row of the audit chain as the database has it: what someone wrote there may be of any type.
+
+    Attributes:
+        at: a text on SQLite, a time on PostgreSQL.
+        detail: a JSON text.
+    """
+
+    sequence: Any
+    at: Any
+    actor: Any
+    action: Any
+    subject: Any
+    detail: Any
+    previous: Any
+    digest: Any
 
 
 @dataclass(frozen=True)
@@ -221,13 +257,13 @@ def list_entries(session: Session, project: int, after: int | None, limit: int) 
     return [_entry(row) for row in session.exec(query)]
 
 
-def iterate_entries(session: Session, project: int) -> Iterator[AuditEntry]:
-    """Yield the whole chain in its order; it is read in batches."""
-    last = 0
-    while batch := list_entries(session, project, last, 1000):
-        yield from batch
+def iterate_entries(session: Session, project: int) -> Iterator[StoredEntry]:
+    """Yield the whole chain in its order, as it is stored; it is read in batches."""
+    connection, last = session.connection(), -(2**63)
+    while batch := connection.execute(_STORED_ENTRIES, {"project": project, "last": last}).all():
+        for row in batch:
+            yield StoredEntry(*row)
         last = batch[-1].sequence
-        session.expunge_all()
 
 
 def get_audit_sequence(session: Session, project: int) -> int:

@@ -4,7 +4,7 @@ from alembic import op
 
 
 def refuse_changes(table: str) -> None:
-    """Add triggers with which the database itself refuses an UPDATE or DELETE of a table's rows."""
+    """Add triggers with which the database itself refuses to change or remove a table's rows."""
     if op.get_context().dialect.name == "sqlite":
         for verb in ("UPDATE", "DELETE"):
             op.execute(
@@ -19,4 +19,19 @@ def refuse_changes(table: str) -> None:
     op.execute(
         f"CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE ON {table} "
         "FOR EACH ROW EXECUTE FUNCTION promptuary_append_only()"
+    )
+    refuse_truncation(table)
+
+
+def refuse_truncation(table: str) -> None:
+    """Add the trigger with which PostgreSQL refuses to TRUNCATE a table, which fires no trigger of rows.
+
+    SQLite has no TRUNCATE. A table that has the trigger keeps it.
+    """
+    if op.get_context().dialect.name == "sqlite":
+        return
+    op.execute(f"DROP TRIGGER IF EXISTS {table}_no_truncate ON {table}")
+    op.execute(
+        f"CREATE TRIGGER {table}_no_truncate BEFORE TRUNCATE ON {table} "
+        "FOR EACH STATEMENT EXECUTE FUNCTION promptuary_append_only()"
     )
