@@ -103,10 +103,11 @@ def running(command: Sequence[str], url: str, environment: dict[str, str] | None
             assert process.poll() is None, f"{command} ended"
             assert time.monotonic() < deadline, f"{command} does not respond"
             try:
-                httpx.get(f"{url}/readyz")
-                break
+                if httpx.get(f"{url}/readyz").status_code != 503:  # the bare apps do not know the path
+                    break
             except httpx.TransportError:
-                time.sleep(0.05)
+                pass
+            time.sleep(0.05)
         yield url
     finally:
         process.terminate()

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from promptuary.api.lookup.fast_path import LookupFastPath
+from promptuary.api.lookup.services import LookupServices, open_lookup_services
 from promptuary.api.middleware import RequestMiddleware
 from promptuary.api.openapi import install_openapi
 from promptuary.api.problems import install_error_handlers
@@ -16,7 +17,6 @@ from promptuary.core.clock import Clock, wall_clock
 from promptuary.core.database import Database
 from promptuary.core.settings import Settings
 from promptuary.evaluation.scorers.catalog import scorer_types
-from promptuary.migrations.upgrade import upgrade
 from promptuary.release import __version__
 
 
@@ -35,14 +35,25 @@ def create_app(
         clock: returns the present time.
         retrieval: the process's embedder and index; by default one that loads both at their first use.
     """
-    scorer_types()  # a plug-in that cannot be used stops the start, not the first request
-    services = create_services(settings, database, clock, retrieval)
+    scorer_types()  # a plug-in that cannot be used is reported before a database is created
+    services = open_lookup_services(settings, database, clock)
     try:
-        upgrade(services.database)
+        return complete_app(services, LookupFastPath(services), retrieval)
     except Exception:
-        services.close()  # the change feed and the database are open already
+        services.close()
         raise
-    lookup = LookupFastPath(services)
+
+
+def complete_app(
+    lookup_services: LookupServices, lookup: LookupFastPath, retrieval: PassageRetrieval | None = None
+) -> RequestMiddleware:
+    """Assemble the service around the lookup's fast path, which may answer lookups already.
+
+    Raises:
+        PromptuaryError: for a plug-in or a setting that cannot be used; what was passed in stays open.
+    """
+    scorer_types()  # a plug-in that cannot be used stops the start, not the first request
+    services = create_services(lookup_services, retrieval)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:

@@ -1,8 +1,6 @@
 """Errors as RFC 9457 `application/problem+json`, with the status of each."""
 
-import json
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import structlog
 from fastapi import FastAPI
@@ -12,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from promptuary.api.error_status import status_of
+from promptuary.api.problem_format import format_problem
 from promptuary.compat.error_format import LANGFUSE, MLFLOW, NO_SUCH_PATH, error_format_of
 from promptuary.core import errors
 from promptuary.prompt.errors import FieldError, Invalid, PromptuaryError
@@ -19,22 +18,6 @@ from promptuary.prompt.validation_errors import MESSAGES
 
 log = structlog.get_logger(__name__)
 
-TITLES = {
-    400: "Malformed request",
-    401: "Not authenticated",
-    403: "Forbidden",
-    404: "Not found",
-    405: "Method not allowed",
-    409: "Conflict",
-    410: "Gone",
-    412: "Precondition failed",
-    413: "Body too large",
-    415: "Unsupported body",
-    422: "Not valid",
-    500: "Internal error",
-    503: "Unavailable",
-    507: "Storage full",
-}
 BASIC = 'Basic realm="Promptuary", Bearer'
 _PLAIN = {
     404: ("not_found", "there is nothing at this path"),
@@ -51,29 +34,9 @@ def problem_response(
     field_errors: Sequence[FieldError] = (),
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """Build the response. `type` is a stable URN of the code, and `errors` has an entry for each field error.
-
-    A path of another registry's client gets the error in that registry's format.
-    """
-    if error_format := error_format_of(path):
-        status, foreign = error_format.convert(
-            status, code, ": ".join(filter(None, [detail, "; ".join(map(str, field_errors))]))
-        )
-        return Response(_json(foreign), status, dict(headers or {}), media_type="application/json")
-    body: dict[str, Any] = {
-        "type": f"urn:promptuary:problem:{code}",
-        "title": TITLES.get(status, "Error"),
-        "status": status,
-        "code": code,
-        "detail": detail,
-    }
-    if field_errors:
-        body["errors"] = [{"path": field_error.path, "message": field_error.message} for field_error in field_errors]
-    return Response(_json(body), status, dict(headers or {}), media_type="application/problem+json")
-
-
-def _json(body: Mapping[str, Any]) -> bytes:
-    return json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
+    """Build the response of a problem, in the format of the path."""
+    problem = format_problem(status, code, detail, path=path, field_errors=field_errors)
+    return Response(problem.body, problem.status, dict(headers or {}), media_type=problem.media_type)
 
 
 def error_response(error: PromptuaryError, path: str = "") -> Response:

@@ -118,7 +118,7 @@ def test_a_program_that_ends_later_is_named(tmp_path: Path) -> None:
 
 def test_a_program_that_never_answers_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(processes, "START_SECONDS", 0.2)
-    with pytest.raises(NotStarted, match="silent does not answer after 0 s"):
+    with pytest.raises(NotStarted, match="silent is not ready after 0 s"):
         with run_programs([python("silent", SLEEP, ready_at="http://127.0.0.1:9/")], tmp_path):
             pytest.fail("it is not ready")
 

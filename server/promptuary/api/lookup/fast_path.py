@@ -22,7 +22,7 @@ from promptuary.api.lookup.prefetcher import Prefetcher
 from promptuary.api.lookup.reader import READERS, LookupReader
 from promptuary.api.lookup.request import LookupRequest, parse_lookup_request
 from promptuary.api.lookup.response_cache import CachedResponse, ResponseCache
-from promptuary.api.services import Services
+from promptuary.api.lookup.services import LookupServices
 from promptuary.core.errors import NotAuthenticated
 from promptuary.prompt.name import is_name
 
@@ -41,7 +41,7 @@ class LookupCounts:
 class LookupFastPath:
     """Answers plain lookups; see the module's docstring. It belongs to one event loop."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: LookupServices) -> None:
         """Keep the services; nothing is opened before the first lookup."""
         self.counts = LookupCounts()
         self.keys = KeyCache()

@@ -61,13 +61,12 @@ def init() -> None:
 def serve(host: Host = None, port: Port = None) -> None:
     """Run the API."""
     chosen = load_settings(host=host, port=port)
-    from promptuary.api.app import create_app
     from promptuary.api.server import serve
     from promptuary.core.logs import configure_logging
 
     configure_logging(chosen.log_level)
     check_port("the API", chosen.host, chosen.port, "PROMPTUARY_PORT")
-    serve(create_app(chosen), chosen.host, chosen.port)
+    serve(chosen)
 
 
 def worker() -> None:

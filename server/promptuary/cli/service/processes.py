@@ -15,12 +15,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
-import httpx
-
 from promptuary.prompt.errors import PromptuaryError
 
 START_SECONDS = 60.0
 STOP_SECONDS = 10.0
+_STARTING = 503
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -56,7 +55,7 @@ class RunningProgram:
             raise NotStarted(f"{self.program.name} ended with {code}; its last line: {last[0][:300]} (whole log: {self.log})")
 
     def wait_until_ready(self, seconds: float, others: Sequence["RunningProgram"] = ()) -> None:
-        """Wait until the program's URL answers, with any status.
+        """Wait until the program's URL answers, with any status but 503, which a service sends while it starts.
 
         Raises:
             NotStarted: when it does not answer in time, or when it or one of the others ends before.
@@ -65,14 +64,20 @@ class RunningProgram:
         while self.program.ready_at is not None:
             for program in (self, *others):
                 program.check()
-            try:
-                httpx.get(self.program.ready_at, timeout=2.0)
-            except httpx.HTTPError:
-                if time.monotonic() > deadline:
-                    raise NotStarted(f"{self.program.name} does not answer after {seconds:.0f} s (log: {self.log})") from None
-                time.sleep(0.1)
-            else:
+            if _is_ready(self.program.ready_at):
                 return
+            if time.monotonic() > deadline:
+                raise NotStarted(f"{self.program.name} is not ready after {seconds:.0f} s (log: {self.log})")
+            time.sleep(0.1)
+
+
+def _is_ready(url: str) -> bool:
+    import httpx  # takes longer to import than most commands, which start no program
+
+    try:
+        return httpx.get(url, timeout=2.0).status_code != _STARTING
+    except httpx.HTTPError:
+        return False
 
 
 @contextmanager
