@@ -110,7 +110,8 @@ def check_prices(plan: Plan, suite: Suite, cases: Iterable[Case]) -> None:
     prices = PriceTable(suite.prices)
     models = dict.fromkeys(model.name for model in plan_models(plan, suite))
     for case in cases:
-        models.update(dict.fromkeys(model.name for model in _judge_models(case.asserts)))
+        specs = [*case.asserts, *(spec for turn in case.turns for spec in turn.asserts)]
+        models.update(dict.fromkeys(model.name for model in _judge_models(specs)))
     unknown = [model for model in models if not prices.is_known(model)]
     if unknown:
         raise InvalidRequest("the cost of the run cannot be limited", [missing_price_error(model) for model in unknown])

@@ -4,9 +4,13 @@ This is the domain value, which scorers read too. `datasets.case_schema` has the
 the catalog.
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from pydantic import JsonValue
+
+from promptuary.evaluation.conversations.turn import DEFAULT_STEPS, Turn, turn_from_json, turn_to_json
 from promptuary.evaluation.json_object import JsonObject
 
 
@@ -26,6 +30,9 @@ class Case:
         threshold: the score from which on the case passes, whatever single scorers decide.
         transform: makes the outputs of this case what is scored; None for the suite's.
         source: of a case of another product, what its code may read of the test beyond the other fields.
+        turns: of a conversation, in their order; empty for a case that is answered once.
+        tool_results: what calls of tools are answered with, by the tool's name, as `conversations.tool_results` describes it.
+        max_steps: the most model calls in one turn, with those that call tools.
     """
 
     id: str
@@ -38,6 +45,35 @@ class Case:
     threshold: float | None = None
     transform: Any | None = None
     source: JsonObject = field(default_factory=dict)
+    turns: tuple[Turn, ...] = ()
+    tool_results: Mapping[str, JsonValue] = field(default_factory=dict)
+    max_steps: int = DEFAULT_STEPS
+
+    @property
+    def is_conversation(self) -> bool:
+        """Whether it takes several calls of a model: it has turns, or results of tools."""
+        return bool(self.turns or self.tool_results)
+
+    @property
+    def all_turns(self) -> tuple[Turn, ...]:
+        """Its turns; the one that it is where it names none."""
+        return self.turns or (Turn(),)
+
+    @property
+    def variable_names(self) -> frozenset[str]:
+        """The names of its variables, those of its turns too."""
+        return frozenset(self.vars).union(*(turn.vars for turn in self.turns))
+
+    @property
+    def has_scorers(self) -> bool:
+        """Whether it or a turn of it has scorers of its own."""
+        return bool(self.asserts) or any(turn.asserts for turn in self.turns)
+
+    def of_turn(self, turn: Turn) -> "Case":
+        """Return the case as a turn has it: with the turn's variables beside its own, and the turn's expected output."""
+        if not self.turns:
+            return self
+        return replace(self, vars={**self.vars, **turn.vars}, expected=turn.expected, asserts=turn.asserts)
 
 
 def case_to_json(case: Case) -> dict[str, Any]:
@@ -49,6 +85,12 @@ def case_to_json(case: Case) -> dict[str, Any]:
         own["transform"] = case.transform
     if case.source:
         own["source"] = case.source
+    if case.turns:
+        own["turns"] = [turn_to_json(turn) for turn in case.turns]
+    if case.tool_results:
+        own["tool_results"] = case.tool_results
+    if case.max_steps != DEFAULT_STEPS:
+        own["max_steps"] = case.max_steps
     return own | {
         "id": case.id,
         "vars": case.vars,
@@ -62,4 +104,7 @@ def case_to_json(case: Case) -> dict[str, Any]:
 def case_from_json(body: JsonObject) -> Case:
     """Build a case from its stored JSON, which `case_to_json` wrote and which is not checked again."""
     fields = {name: value for name, value in body.items() if name != "assert"}
-    return Case(**{**fields, "tags": tuple(body["tags"]), "asserts": tuple(body.get("assert", ()))})
+    parsed = {"tags": tuple(body["tags"]), "asserts": tuple(body.get("assert", ()))}
+    if "turns" in body:
+        parsed["turns"] = tuple(turn_from_json(turn) for turn in body["turns"])
+    return Case(**{**fields, **parsed})

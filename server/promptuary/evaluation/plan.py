@@ -168,6 +168,34 @@ class ApplicationDetail(TypedDict, total=False):
     version: str
 
 
+class TurnDetail(TypedDict, total=False):
+    """What a turn of a conversation came to; scores and the verdict are there only where all turns were answered.
+
+    Attributes:
+        messages: what the turn added to the conversation: the user's message, calls of tools with their results, the answer.
+        output: the answer after the transforms.
+        passed: the verdict of the turn's scorers; None where there are none, or one of them is an error.
+        score: their weighted mean.
+        scores: each as JSON by its label.
+        latency_ms: of the turn's model calls together.
+        tokens_input: of all its prompts.
+        tokens_output: of all its answers.
+        cost: of its calls in US dollars.
+        cached: whether all its answers are cached responses.
+    """
+
+    messages: list[JsonObject]
+    output: str
+    passed: bool | None
+    score: float | None
+    scores: Mapping[str, Mapping[str, object]]
+    latency_ms: float | None
+    tokens_input: int | None
+    tokens_output: int | None
+    cost: float | None
+    cached: bool
+
+
 class ResultDetail(TypedDict, total=False):
     """What people look at beside a result's figures; each entry is there only where there is something to show.
 
@@ -180,6 +208,7 @@ class ResultDetail(TypedDict, total=False):
         refusal: the model's or its provider's refusal.
         reasoning: what the model thought before its output; no scorer sees it.
         invalid_tool_calls: each `{name, args, id, error}`, `args` as the model wrote them.
+        turns: of a conversation, those that were answered.
     """
 
     messages: list[JsonObject]
@@ -190,6 +219,7 @@ class ResultDetail(TypedDict, total=False):
     refusal: str
     reasoning: str
     invalid_tool_calls: list[JsonObject]
+    turns: list[TurnDetail]
 
 
 @dataclass(frozen=True)

@@ -90,3 +90,70 @@ def test_every_accepted_case_has_a_digest(variables: dict[str, Any], expected: A
     except ValidationError:
         return
     assert CaseSpool([case]).digest == CaseSpool([case_from_json(case_to_json(case))]).digest
+
+
+CONVERSATION = {
+    "id": "c",
+    "turns": [{"user": "a", "assert": [{"type": "contains", "value": "x"}]}, {"vars": {"q": "b"}, "expected": 1}],
+    "tool_results": {"t": [{"args": {"id": 1}, "result": [1]}, {"result": "x"}], "u": {"any": "value"}},
+    "max_steps": 4,
+}
+
+
+def test_a_conversation_comes_back_as_it_was_stored() -> None:
+    case = CaseIn.model_validate(CONVERSATION).case()
+
+    assert case_from_json(case_to_json(case)) == case
+    assert CaseIn.model_validate({**case_to_json(case)}).case() == case
+    assert (len(case.turns), case.max_steps, case.vars) == (2, 4, {})
+
+
+@pytest.mark.parametrize(
+    ("changes", "path", "message"),
+    [
+        ({"turns": []}, "turns", "must have at least one turn"),
+        ({"turns": [{"user": "a"}, {}]}, "turns.1", "needs `user`"),
+        ({"turns": [{"user": "a"}, {"assert": [{"type": "contains", "value": "x"}]}]}, "turns.1", "needs `user`"),
+        ({"turns": [{"user": ""}]}, "turns.0.user", "at least 1 character"),
+        ({"turns": [{"text": "a"}]}, "turns.0.text", "is not a known field"),
+        ({"turns": [{"user": "a", "assert": [{"type": "unknown"}]}]}, "turns.0.assert.0", "not a known scorer"),
+        (
+            {"turns": [{"user": "a", "assert": [{"type": "select-best", "value": "x", "model": "echo:"}]}]},
+            "turns.0",
+            "in no turn",
+        ),
+        (
+            {"turns": [{"user": "a", "assert": [{"type": "contains", "value": "x", "each_turn": True}]}]},
+            "turns.0",
+            "has a turn already",
+        ),
+        ({"tool_results": {"t": [1]}}, "tool_results", "must be an object of `result`"),
+        ({"tool_results": {"t": []}}, "tool_results", "empty list"),
+        ({"tool_results": {"t": [{"args": 1, "result": 2}]}}, "tool_results", "no object"),
+        ({"tool_results": {"t": [{"result": 2, "more": 3}]}}, "tool_results", "must be an object of `result`"),
+        ({"tool_results": {}, "max_steps": 3}, "max_steps", "goes with `tool_results`"),
+        ({"max_steps": 0}, "max_steps", "greater than or equal to 1"),
+    ],
+)
+def test_what_is_wrong_with_a_conversation_has_its_place(changes: dict[str, Any], path: str, message: str) -> None:
+    with pytest.raises(ValidationError) as raised:
+        CaseIn.model_validate(CONVERSATION | changes)
+
+    errors = field_errors_from(raised.value)
+    assert any(error.path.startswith(path) and message in error.message for error in errors), errors
+
+
+def test_the_order_of_what_reaches_a_model_is_in_the_digest_of_a_conversation() -> None:
+    def digest(turn: dict[str, Any]) -> str:
+        return CaseSpool([CaseIn.model_validate({"id": "c", "turns": [turn]}).case()]).digest
+
+    assert digest({"vars": {"q": {"a": 1, "b": 2}}}) != digest({"vars": {"q": {"b": 2, "a": 1}}})
+    assert digest({"user": "a"}) != digest({"user": "b"})
+
+
+def test_a_case_without_turns_has_the_json_that_it_had() -> None:
+    assert not case_to_json(CaseIn.model_validate({"id": "c", "vars": {}}).case()).keys() & {
+        "turns",
+        "tool_results",
+        "max_steps",
+    }

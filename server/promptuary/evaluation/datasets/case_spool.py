@@ -20,6 +20,7 @@ class CaseSpool:
 
     Attributes:
         asserts: whether any case has scorers of its own.
+        conversations: whether any case is a conversation.
     """
 
     def __init__(self, cases: Iterable[Case] = ()) -> None:
@@ -28,7 +29,7 @@ class CaseSpool:
         self._closed = weakref.finalize(self, self._file.close)
         self._hash = hashlib.sha256(b"[")
         self._count = 0
-        self.asserts = False
+        self.asserts = self.conversations = False
         for case in cases:
             self.add(case)
 
@@ -41,7 +42,8 @@ class CaseSpool:
         line = json.dumps(body, ensure_ascii=False).encode() + b"\n"  # not canonical, where 1.0 is 1
         self._file.write(line)
         self._count += 1
-        self.asserts = self.asserts or bool(case.asserts)
+        self.asserts = self.asserts or case.has_scorers
+        self.conversations = self.conversations or case.is_conversation
         return len(line)
 
     @property
@@ -77,9 +79,12 @@ class CaseSpool:
 
 
 def _digested(body: JsonObject) -> dict[str, Any]:
-    """Return the JSON of a case with its variables and its reference as they were sent."""
+    """Return the JSON of a case with what reaches a model as it was sent: variables, the reference, turns, results of tools."""
     digested: dict[str, Any] = dict(body)
     digested["vars"] = {name: InOrder(value) for name, value in body["vars"].items()}
     if "expected" in body:
         digested["expected"] = InOrder(body["expected"])
+    for name in ("turns", "tool_results"):
+        if name in body:
+            digested[name] = InOrder(body[name])
     return digested

@@ -177,7 +177,8 @@ class GroupedRunner:
         """Return the weight of all scorers of a case that score one output alone."""
         weight = sum(spec.weight for spec in self.suite.scorers if not _compares_variants(spec.type_name))
         own = [body for body in case.asserts if not _assert_compares_variants(body)]
-        return weight + sum(float(body.get("weight", 1.0)) for body in own)
+        turns = sum(any(body.get("weight", 1.0) > 0 for body in turn.asserts) for turn in case.turns)
+        return weight + sum(float(body.get("weight", 1.0)) for body in own) + turns
 
     def _is_sensitive(self, case: Case) -> bool:
         return any(self.target.is_sensitive(case, variant.name) for variant in self.plan.variants)

@@ -6,24 +6,28 @@ An error in one item is that item's result. Only an interruption from outside or
 import asyncio
 from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from promptuary.core.clock import Clock
-from promptuary.core.errors import PromptuaryError
+from promptuary.evaluation.execution.items.conversation_runner import ConversationRunner
+from promptuary.evaluation.execution.items.response import (
+    answer_detail,
+    answer_of,
+    item_error_text,
+    reply_detail,
+    scorer_input,
+)
 from promptuary.evaluation.execution.work import WorkItem
-from promptuary.evaluation.plan import CaseResult, ResultDetail
+from promptuary.evaluation.plan import CaseResult
 from promptuary.evaluation.scorers.per_case import CaseScorers, score_output
-from promptuary.evaluation.scorers.score import OutputStages, Score, Scorer, ScorerInput, redacted_error_text, run_scorer
-from promptuary.evaluation.scorers.transforms.run_transforms import Answer, RunTransforms
-from promptuary.evaluation.scorers.transforms.transform import value_text
+from promptuary.evaluation.scorers.score import OutputStages, Score, Scorer, ScorerInput, run_scorer
+from promptuary.evaluation.scorers.transforms.run_transforms import RunTransforms
 from promptuary.evaluation.targets.target import Target, TargetReply, TargetTrace
-from promptuary.models.calls import CostLimitReached, ModelReply, sensitive_calls, time_limit
-from promptuary.models.calls.setup.errors import provider_error_text
-from promptuary.prompt.text import replace_refused
+from promptuary.models.calls import CostLimitReached, sensitive_calls, time_limit
 
 FIRST_BATCH, MAX_BATCH = 20, 320
 BATCH_SECONDS = 0.5
 MAX_WAITING_RESULTS = 2 * MAX_BATCH
-_ERROR_TEXT_LIMIT = 1000
 ResultQueue = asyncio.Queue[CaseResult | None]
 """Results as they come; None is the end."""
 
@@ -83,6 +87,8 @@ class Runner:
             return
 
     async def _run_item(self, item: WorkItem) -> CaseResult:
+        if item.case.is_conversation:
+            return await self._conversations.run(item)
         trace = TargetTrace()
         try:
             async with time_limit(self.timeout):
@@ -90,18 +96,18 @@ class Runner:
         except TimeoutError:
             return self._failed(item, trace, f"no response within {self.timeout:g} seconds")
         except Exception as error:
-            return self._failed(item, trace, _error_text(error, redacted=self._is_sensitive(item)))
+            return self._failed(item, trace, item_error_text(error, redacted=self._is_sensitive(item)))
         try:
-            stages = await self.transforms.apply(item.case, _answer(item, response))
+            stages = await self.transforms.apply(item.case, answer_of(item, response))
         except Exception as error:
-            return self._failed(item, trace, _error_text(error, redacted=self._is_sensitive(item)), response)
+            return self._failed(item, trace, item_error_text(error, redacted=self._is_sensitive(item)), response)
         return await self._scored(item, trace, response, stages)
 
     async def _scored(
         self, item: WorkItem, trace: TargetTrace, response: TargetReply, stages: OutputStages | None
     ) -> CaseResult:
         """Score a response after its transforms, and build the result."""
-        reply, sample = response.reply, self._scorer_input(item, response, stages)
+        reply, sample = response.reply, scorer_input(item, response, stages, sensitive=self._is_sensitive(item))
         outcome = await score_output(self.scorers, sample, self._score)
         tokens: Mapping[str, int] = reply.tokens or {}
         return CaseResult(
@@ -116,8 +122,8 @@ class Runner:
             error=None,
             detail={
                 **trace.json_body(),
-                **_reply_detail(reply),
-                **_answer_detail(reply, sample.output),
+                **reply_detail(reply),
+                **answer_detail(reply, sample.output),
                 "scores": outcome.labelled_scores,
             },
             at=self.clock(),
@@ -152,7 +158,7 @@ class Runner:
         tokens: Mapping[str, int] = reply.tokens or {}
         return replace(
             self._failed(item, trace, error),
-            detail={**trace.json_body(), **_reply_detail(reply), **_answer_detail(reply, None)},
+            detail={**trace.json_body(), **reply_detail(reply), **answer_detail(reply, None)},
             latency_ms=None if response.latency_ms is None else round(response.latency_ms, 1),
             tokens_input=tokens.get("input"),
             tokens_output=tokens.get("output"),
@@ -160,31 +166,12 @@ class Runner:
             cached=reply.cached,
         )
 
-    def _scorer_input(self, item: WorkItem, response: TargetReply, stages: OutputStages | None) -> ScorerInput:
-        reply = response.reply
-        return ScorerInput(
-            case=item.case,
-            output=reply.text if stages is None else value_text(stages.value),
-            messages=response.messages,
-            latency_ms=response.latency_ms,
-            passages=response.passages,
-            repeat=item.repeat,
-            tool_calls=reply.tool_calls,
-            invalid_tool_calls=reply.invalid_tool_calls,
-            refusal=reply.refusal,
-            finish_reason=reply.finish_reason,
-            logprobs=reply.logprobs,
-            tokens=reply.tokens,
-            cost=reply.cost,
-            tools=response.tools,
-            model=item.variant.model,
-            stages=stages,
-            metadata=response.metadata,
-            sensitive=self._is_sensitive(item),
-        )
-
     def _is_sensitive(self, item: WorkItem) -> bool:
         return self.target.is_sensitive(item.case, item.variant.name)
+
+    @cached_property
+    def _conversations(self) -> ConversationRunner:
+        return ConversationRunner(self.target, self.scorers, self.transforms, self.timeout, self.clock, self._score)
 
     async def _score(self, scorer: Scorer, scorer_input: ScorerInput) -> Score:
         try:
@@ -215,43 +202,3 @@ async def _collect_batch(results: ResultQueue, limit: int) -> tuple[list[CaseRes
     except TimeoutError:
         pass
     return batch, True
-
-
-def _answer(item: WorkItem, response: TargetReply) -> Answer:
-    """Return what transforms read of a response."""
-    source = item.variant.target or item.variant.model
-    return Answer(response.output, source, response.template, response.metadata)
-
-
-def _answer_detail(reply: ModelReply, output: str | None) -> ResultDetail:
-    """Return the text that was answered, where the output is another."""
-    return ResultDetail() if reply.text == output else ResultDetail(answer=reply.text)
-
-
-def _reply_detail(reply: ModelReply) -> ResultDetail:
-    """Return what a reply has beside its output."""
-    detail = ResultDetail()
-    if reply.refusal is not None:
-        detail["refusal"] = reply.refusal
-    if reply.reasoning:
-        detail["reasoning"] = reply.reasoning
-    if reply.invalid_tool_calls:
-        detail["invalid_tool_calls"] = [dict(call) for call in reply.invalid_tool_calls]
-    return detail
-
-
-def _error_text(error: Exception, *, redacted: bool) -> str:
-    """Return an error in one line. The product's own errors are sentences already, and repeat no value.
-
-    Args:
-        error: of an item.
-        redacted: whether to leave out the texts of other programs, since they may repeat a sensitive value.
-    """
-    own = isinstance(error, PromptuaryError)
-    if redacted and not own:
-        return redacted_error_text(error)
-    refused = provider_error_text(error)
-    text = " ".join(replace_refused(refused or str(error)).split())
-    if not own and refused is None:
-        text = f"{type(error).__name__}: {text}" if text else type(error).__name__
-    return text[:_ERROR_TEXT_LIMIT]

@@ -146,6 +146,24 @@ class ApplicationDetailOut(BaseModel):
     version: str | None = None
 
 
+class TurnDetailOut(BaseModel):
+    """What a turn of a conversation came to; no scores and no verdict where a later turn was not answered.
+
+    `messages` are those that the turn added: the user's, calls of tools with their results, and the answer.
+    """
+
+    messages: list[dict[str, Any]]
+    output: str
+    passed: bool | None = None
+    score: float | None = None
+    scores: dict[str, ScoreDetailOut] | None = None
+    latency_ms: float | None
+    tokens_input: int | None
+    tokens_output: int | None
+    cost: float | None
+    cached: bool
+
+
 class ResultDetailOut(BaseModel):
     """What people look at beside a result's figures; each entry is there only where there is something to show."""
 
@@ -157,6 +175,7 @@ class ResultDetailOut(BaseModel):
     answer: str | None = None
     application: ApplicationDetailOut | None = None
     invalid_tool_calls: list[InvalidToolCallOut] | None = None
+    turns: list[TurnDetailOut] | None = None
 
 
 class ResultOut(ResponseModel):

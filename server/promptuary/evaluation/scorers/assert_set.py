@@ -1,4 +1,7 @@
-"""The scorer that is made of others: `assert-set` combines their scores as a case does, and counts as one score."""
+"""Scorers that are made of others: `assert-set` combines their scores as a case does, and counts as one score.
+
+A scorer of each turn of a conversation is another one.
+"""
 
 import asyncio
 import math
@@ -7,7 +10,7 @@ from typing import Any
 
 from promptuary.evaluation.scorers.aggregate import combine_scores
 from promptuary.evaluation.scorers.dependencies import ScorerDependencies
-from promptuary.evaluation.scorers.score import REASON_LIMIT, Score, ScorerInput, WeightedScore, run_scorer
+from promptuary.evaluation.scorers.score import REASON_LIMIT, Score, Scorer, ScorerInput, WeightedScore, run_scorer
 from promptuary.evaluation.scorers.scorer_type import (
     NestedScorer,
     NoConfig,
@@ -41,12 +44,7 @@ class AssertSet:
             WeightedScore(score, nested.scorer.weight, nested.metric)
             for nested, score in zip(self.scorers, scores, strict=True)
         )
-        outcome = combine_scores(parts, self.threshold)
-        if outcome.passed is None:
-            broken = next(part.score for part in parts if part.weight > 0 and part.score.error is not None)
-            return Score.from_error(self.name, f"{broken.name}: {broken.error}", parts)
-        score = math.nan if outcome.score is None else outcome.score
-        return Score(self.name, outcome.passed, score, _reason(parts, score, self.threshold), parts=parts, unbounded=True)
+        return combined_score(self.name, parts, self.threshold)
 
     def metrics(self) -> tuple[str, ...]:
         """Return the names of the metrics inside, those of nested sets too."""
@@ -55,6 +53,37 @@ class AssertSet:
             names += [nested.metric] if nested.metric is not None else []
             names += nested.scorer.metrics() if isinstance(nested.scorer, AssertSet) else ()
         return tuple(dict.fromkeys(names))
+
+
+@dataclass(frozen=True)
+class EachTurn:
+    """Marks a scorer of a suite or case that is run on each turn; its metric is the mean over the turns."""
+
+    scorer: Scorer
+
+    @property
+    def name(self) -> str:
+        """The scorer's name."""
+        return self.scorer.name
+
+    @property
+    def weight(self) -> float:
+        """The scorer's weight."""
+        return self.scorer.weight
+
+    async def score(self, sample: ScorerInput) -> Score:
+        """Score one answer."""
+        return await self.scorer.score(sample)
+
+
+def combined_score(name: str, parts: tuple[WeightedScore, ...], threshold: float | None) -> Score:
+    """Return several scores as one; where one with a weight is an error, so is the whole."""
+    outcome = combine_scores(parts, threshold)
+    if outcome.passed is None:
+        broken = next(part.score for part in parts if part.weight > 0 and part.score.error is not None)
+        return Score.from_error(name, f"{broken.name}: {broken.error}", parts)
+    score = math.nan if outcome.score is None else outcome.score
+    return Score(name, outcome.passed, score, _reason(parts, score, threshold), parts=parts, unbounded=True)
 
 
 def _reason(parts: tuple[WeightedScore, ...], score: float, threshold: float | None) -> str:

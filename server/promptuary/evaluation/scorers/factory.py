@@ -1,5 +1,6 @@
 """Builds scorers from the specs of suites and cases, and computes the digests of their judges."""
 
+from promptuary.evaluation.scorers.assert_set import EachTurn
 from promptuary.evaluation.scorers.catalog import find_scorer_type, scorer_types
 from promptuary.evaluation.scorers.dependencies import ScorerDependencies
 from promptuary.evaluation.scorers.invalid_value import InvalidValueScorer, invalid_message
@@ -19,7 +20,8 @@ def build_scorer(spec: ScorerSpec, dependencies: ScorerDependencies) -> Scorer:
         Invalid: for a value that a checked suite cannot have, or for code and addresses that are not allowed here.
     """
     if (message := invalid_message(spec.value)) is not None:
-        return InvalidValueScorer(spec.metric, spec.weight, message)
+        invalid = InvalidValueScorer(spec.metric, spec.weight, message)
+        return EachTurn(invalid) if spec.each_turn else invalid
     scorer_type = scorer_types()[spec.type_name]
     threshold = spec.threshold
     if threshold is None and scorer_type.threshold is not None:
@@ -38,7 +40,9 @@ def build_scorer(spec: ScorerSpec, dependencies: ScorerDependencies) -> Scorer:
     scorer = scorer_type.build(settings, dependencies)
     output = build_transform(spec.transform, dependencies)
     context = build_transform(spec.context_transform, dependencies)
-    return scorer if output is None and context is None else TransformedScorer(scorer, output, context)
+    if output is not None or context is not None:
+        scorer = TransformedScorer(scorer, output, context)
+    return EachTurn(scorer) if spec.each_turn else scorer
 
 
 def judge_digest(spec: ScorerSpec) -> str | None:

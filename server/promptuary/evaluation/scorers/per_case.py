@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from promptuary.evaluation.case import Case
+from promptuary.evaluation.json_object import JsonObject
 from promptuary.evaluation.scorers.aggregate import LabelledScores, combine_scores, metric_scores, score_json
-from promptuary.evaluation.scorers.assert_set import AssertSet
+from promptuary.evaluation.scorers.assert_set import AssertSet, EachTurn
 from promptuary.evaluation.scorers.dependencies import ScorerDependencies
 from promptuary.evaluation.scorers.factory import build_scorer
 from promptuary.evaluation.scorers.score import Score, Scorer, ScorerInput, WeightedScore
@@ -33,10 +34,15 @@ class AppliedScorer:
     metric: str | None
     from_case: bool = False
 
+    def weighted(self, score: Score) -> WeightedScore:
+        """Return a score of the scorer with its weight and its metric."""
+        return WeightedScore(score, self.scorer.weight, self.metric, self.from_case)
+
     @property
     def metrics(self) -> tuple[str, ...]:
         """The names of its metric and of those inside it."""
-        nested = self.scorer.metrics() if isinstance(self.scorer, AssertSet) else ()
+        scorer = self.scorer.scorer if isinstance(self.scorer, EachTurn) else self.scorer
+        nested = scorer.metrics() if isinstance(scorer, AssertSet) else ()
         return ((self.metric,) if self.metric is not None else ()) + nested
 
 
@@ -102,11 +108,16 @@ class CaseScorers:
 
     def of_case(self, case: Case) -> list[AppliedScorer]:
         """Return the scorers that apply to a case, the suite's first."""
-        return self._of_suite() + [self.case_scorer(json.dumps(spec, sort_keys=True)) for spec in case.asserts]
+        return self._of_suite() + self.built(case.asserts)
+
+    def built(self, asserts: Iterable[JsonObject]) -> list[AppliedScorer]:
+        """Return the scorers of a case, or of a turn of it, from their JSON."""
+        return [self.case_scorer(json.dumps(spec, sort_keys=True)) for spec in asserts]
 
     def metric_names_of(self, case: Case) -> tuple[str, ...]:
-        """Return the names of a case's metrics."""
-        return tuple(dict.fromkeys(name for applied in self.of_case(case) for name in applied.metrics))
+        """Return the names of a case's metrics, those of its turns too."""
+        applied = self.of_case(case) + [scorer for turn in case.turns for scorer in self.built(turn.asserts)]
+        return tuple(dict.fromkeys(name for each in applied for name in each.metrics))
 
     def combine(self, case: Case, applied: Sequence[AppliedScorer], scores: Sequence[Score]) -> CombinedScore:
         """Combine the scores of an output.
@@ -116,18 +127,20 @@ class CaseScorers:
             applied: the scorers, as `of_case` returned them.
             scores: their scores, in the same order.
         """
-        parts = [
-            WeightedScore(score, each.scorer.weight, each.metric, each.from_case)
-            for each, score in zip(applied, scores, strict=True)
-        ]
-        outcome = combine_scores(parts, self.threshold if case.threshold is None else case.threshold)
-        labelled: dict[str, Mapping[str, object]] = {}
-        for part in parts:
-            labelled[_free_label(part.score.name, labelled)] = score_json(part)
-        return CombinedScore(outcome.passed, outcome.score, metric_scores(parts), labelled)
+        parts = [each.weighted(score) for each, score in zip(applied, scores, strict=True)]
+        return combine_parts(parts, self.threshold if case.threshold is None else case.threshold)
 
     def _of_suite(self) -> list[AppliedScorer]:
         return [AppliedScorer(scorer, scorer.name) for scorer in self.suite]
+
+
+def combine_parts(parts: Sequence[WeightedScore], threshold: float | None) -> CombinedScore:
+    """Combine scores with their weights and metrics; with a threshold, the combined score decides."""
+    outcome = combine_scores(parts, threshold)
+    labelled: dict[str, Mapping[str, object]] = {}
+    for part in parts:
+        labelled[_free_label(part.score.name, labelled)] = score_json(part)
+    return CombinedScore(outcome.passed, outcome.score, metric_scores(parts), labelled)
 
 
 async def score_output(

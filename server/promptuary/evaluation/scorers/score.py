@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from promptuary.evaluation.case import Case
+from promptuary.evaluation.conversations.trajectory import Trajectory
 from promptuary.evaluation.json_object import JsonObject
 from promptuary.models.calls.setup.errors import provider_error_text
 from promptuary.prompt.errors import PromptuaryError
@@ -60,6 +61,8 @@ class ScorerInput:
         context: what a judge reads as context in place of variables and passages; None for these.
         metadata: what the model or application stated beside its output.
         sensitive: whether a sensitive value is in the prompt, so that error texts of other programs may repeat it.
+        trajectory: the steps that led to the output; None where an application does not state its calls of tools.
+        transcript: of a conversation as a whole, all its turns as one text; None for one answer.
     """
 
     case: Case
@@ -81,6 +84,13 @@ class ScorerInput:
     context: str | tuple[str, ...] | None = None
     metadata: JsonObject = field(default_factory=dict)
     sensitive: bool = False
+    trajectory: Trajectory | None = None
+    transcript: str | None = None
+
+    @property
+    def judged_output(self) -> str:
+        """What a judge reads as the output: the answer, or a conversation as a whole."""
+        return self.output if self.transcript is None else self.transcript
 
     @property
     def value(self) -> Any:

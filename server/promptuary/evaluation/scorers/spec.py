@@ -31,6 +31,8 @@ INVERSE = "not-"
 NESTED_LIMIT = 5
 CASE_CONTEXT = {"scorer": "of a case"}
 """The validation context of a case's scorer, which may have a value that promptfoo accepts and that can only fail."""
+_LATER_FIELDS = ("config", "transform", "context_transform", "each_turn")
+"""Fields of later releases, which are left out where they are empty."""
 LocatedError = tuple[tuple[str | int, ...], str]
 
 
@@ -63,7 +65,10 @@ def validate_with_errors(value: Any, handler: ValidatorFunctionWrapHandler, erro
 
 
 class ScorerSpec(RequestModel):
-    """A scorer of a suite: its type (`not-` before it inverts the verdict), its value, and its metric's name."""
+    """A scorer of a suite: its type (`not-` before it inverts the verdict), its value, and its metric's name.
+
+    It scores a conversation as a whole, or with `each_turn` each of its answers.
+    """
 
     type: str
     value: JsonValue = None
@@ -75,6 +80,7 @@ class ScorerSpec(RequestModel):
     config: dict[str, JsonValue] | None = None
     transform: JsonValue = None
     context_transform: JsonValue = None
+    each_turn: bool = False
 
     @classmethod
     def of_case(cls, body: JsonObject) -> "ScorerSpec":
@@ -107,7 +113,7 @@ class ScorerSpec(RequestModel):
         if self.value is None and "value" in self.model_fields_set and (scorer_type := find_scorer_type(self.type_name)):
             body |= {"value": None} if scorer_type.takes_null else {}
         nested = body.pop("asserts", None) or body.pop("assert", None)
-        later = {name: body.pop(name, None) for name in ("config", "transform", "context_transform")}
+        later = {name: body.pop(name, None) for name in _LATER_FIELDS}
         return body | ({"assert": nested} if nested else {}) | {name: part for name, part in later.items() if part}
 
     @model_validator(mode="wrap")
@@ -189,6 +195,8 @@ def _assert_error(raw: _RawSpec) -> str | None:
         return f"is nested more than {NESTED_LIMIT} deep"
     if comparing := _comparing_type(asserts):
         return f"'{comparing}' compares variants, so it stands by itself, in no set"
+    if any(isinstance(spec, dict) and spec.get("each_turn") for spec in asserts):
+        return "has a scorer with `each_turn`, which goes with the whole set"
     return None
 
 
@@ -212,6 +220,12 @@ def _transform_error(raw: _RawSpec) -> str | None:
     return transform_error(transform)
 
 
+def _each_turn_error(raw: _RawSpec) -> str | None:
+    if raw.fields.get("each_turn") and raw.scorer_type.compares_variants:
+        return f"is not taken: '{raw.name}' compares the last answers of variants"
+    return None
+
+
 def _context_transform_error(raw: _RawSpec) -> str | None:
     transform = raw.fields.get("context_transform")
     if transform is None:
@@ -228,6 +242,7 @@ _RULES: Mapping[str, Callable[[_RawSpec], str | None]] = {
     "config": _config_error,
     "transform": _transform_error,
     "context_transform": _context_transform_error,
+    "each_turn": _each_turn_error,
 }
 """The rule of each field: returns what is wrong with it, or None."""
 

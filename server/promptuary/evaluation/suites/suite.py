@@ -190,6 +190,8 @@ def read_suite(path: Path) -> SuiteFile:
         field_errors.append(
             FieldError("scorers", "there is no scorer, and no case has an `assert` of its own: every output would pass")
         )
+    if suite is not None and suite.outputs is not None and cases.conversations:
+        field_errors.append(FieldError("outputs", "are there already, and the dataset has conversations, which are asked"))
     outputs = read_outputs(suite.targets, path.parent, cases, field_errors) if suite is not None and len(cases) else {}
     if field_errors or suite is None:
         raise InvalidFile(f"{path} cannot be used", [document.with_line(field_error) for field_error in field_errors])

@@ -37,7 +37,7 @@ class ApplicationOutput:
         latency_ms: of the attempt that succeeded; None for an output that was there.
         tokens: `input` and `output`, where the application states both.
         cost: in US dollars, where the application states it.
-        tool_calls: each `{name, args, id}`.
+        tool_calls: each `{name, args, id}`; None where the application does not state them.
         finish_reason: why it stopped, in its own word.
         metadata: what else it states.
     """
@@ -46,7 +46,7 @@ class ApplicationOutput:
     latency_ms: float | None = None
     tokens: Mapping[str, int] | None = None
     cost: float | None = None
-    tool_calls: Sequence[Mapping[str, Any]] = ()
+    tool_calls: Sequence[Mapping[str, Any]] | None = None
     finish_reason: str | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
 

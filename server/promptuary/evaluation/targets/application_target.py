@@ -2,18 +2,23 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from promptuary.evaluation.applications.answer import output_text
 from promptuary.evaluation.applications.spec import TargetSpec
 from promptuary.evaluation.case import Case
+from promptuary.evaluation.conversations.conversation import TurnContext, user_message
+from promptuary.evaluation.conversations.trajectory import Step, StepType, Trajectory
 from promptuary.evaluation.plan import Variant
 from promptuary.evaluation.targets.application import PROMPT, Application, ApplicationOutput, ApplicationQuestion
 from promptuary.evaluation.targets.errors import ApplicationUnreachable, ApplicationUnusable
+from promptuary.evaluation.targets.prompt_turn import HISTORY
+from promptuary.evaluation.targets.recorded_outputs import OutputColumn, RecordedOutputs
 from promptuary.evaluation.targets.target import TargetReply, TargetTrace
 from promptuary.models.calls import ModelReply, SetupFailed
 from promptuary.prompt.content import Content
+from promptuary.prompt.errors import Invalid
 from promptuary.prompt.templates.preparation import prepare
 from promptuary.prompt.templates.prepared import PreparedPrompt
 from promptuary.prompt.text import replace_refused
@@ -66,24 +71,36 @@ class ApplicationTarget:
     applications: Mapping[str, PreparedApplication] = field(default_factory=dict)
     _in_flight: int = 0
 
-    async def answer(self, case: Case, variant: Variant, repeat: int, trace: TargetTrace) -> TargetReply:
-        """Ask the application."""
+    async def answer(
+        self, case: Case, variant: Variant, repeat: int, trace: TargetTrace, turn: TurnContext | None = None
+    ) -> TargetReply:
+        """Ask the application; in a conversation, with the messages so far among the variables."""
         prepared = self.applications[variant.name]
-        question = _question(case, prepared.prompt, repeat)
-        messages = ({"role": "user", "content": question_text(question)},)
+        if turn is None:
+            question = _question(case, prepared.prompt, repeat)
+            text = question_text(question)
+        else:
+            _check_asks(prepared.application)
+            text = turn.turn.user or question_text(_question(_of_turn_alone(case, turn), None, repeat))
+            question = _question(_with_conversation(case, turn, text), prepared.prompt, repeat)
+        messages = (*(turn.history if turn is not None else ()), user_message(text))
         trace.messages = messages
         self._in_flight += 1
         try:
             output = await prepared.ask(question, trace)
         finally:
             self._in_flight -= 1
+        reply = _reply(output)
+        trace.replies.append(reply)
         return TargetReply(
-            _reply(output),
+            reply,
             messages,
             timed=output.latency_ms is not None,
             value=None if isinstance(output.value, str) else output.value,
             template="" if prepared.prompt is None else prepared.prompt.content.template,
             metadata=output.metadata,
+            added=(messages[-1], {"role": "assistant", "content": reply.text}),
+            trajectory=None if output.tool_calls is None else _trajectory(reply),
         )
 
     async def close(self) -> None:
@@ -128,8 +145,38 @@ def _question(case: Case, prompt: PreparedPrompt | None, repeat: int) -> Applica
     return ApplicationQuestion(case, {**case.vars, PROMPT: text}, text, repeat)
 
 
+def _of_turn_alone(case: Case, turn: TurnContext) -> Case:
+    """Return a case with the variables of a turn alone, where it has some: they are what the user asks in it."""
+    return replace(case, vars=turn.turn.vars) if turn.turn.vars else case
+
+
+def _with_conversation(case: Case, turn: TurnContext, text: str) -> Case:
+    """Return a case with the conversation among its variables, as an application takes it.
+
+    Raises:
+        Invalid: for a case that has a variable of such a name.
+    """
+    own = case.vars.get(HISTORY, [])
+    history = [*(own if isinstance(own, list) else ()), *turn.history]
+    values = {"message": text, "messages": [*history, user_message(text)], "conversation": turn.conversation}
+    if names := sorted(values.keys() & case.vars.keys()) or ([HISTORY] if not isinstance(own, list) else []):
+        raise Invalid(f"the case has a variable '{names[0]}', which in a conversation is the conversation's; rename it")
+    return replace(case, vars={**case.vars, **values, HISTORY: history})
+
+
+def _check_asks(application: Application) -> None:
+    if isinstance(application, RecordedOutputs | OutputColumn):
+        raise ApplicationUnusable("outputs that are there already answer no turns: a conversation needs an application to ask")
+
+
+def _trajectory(reply: ModelReply) -> Trajectory:
+    """Return the steps of an answer: the calls of tools that the application states, then its output."""
+    calls = tuple(Step(StepType.TOOL, str(call["name"]), call["args"]) for call in reply.tool_calls)
+    return (*calls, Step(StepType.MESSAGE, StepType.MESSAGE)) if reply.text else calls
+
+
 def _reply(output: ApplicationOutput) -> ModelReply:
-    calls: tuple[Mapping[str, Any], ...] = tuple(output.tool_calls)
+    calls: tuple[Mapping[str, Any], ...] = tuple(output.tool_calls or ())
     return ModelReply(
         text=replace_refused(output_text(output.value)),
         tool_calls=calls,

@@ -4,14 +4,17 @@ import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol
+from typing import Any, Protocol
 
 from promptuary.evaluation.case import Case
+from promptuary.evaluation.conversations.conversation import TurnContext
+from promptuary.evaluation.conversations.trajectory import trajectory_of
 from promptuary.evaluation.json_object import JsonObject
 from promptuary.evaluation.plan import Variant
+from promptuary.evaluation.targets.prompt_turn import TurnMessages, answer_turn, turn_messages, turn_values
 from promptuary.evaluation.targets.target import TargetReply, TargetTrace
-from promptuary.models.calls import ModelCaller, ModelRequest
-from promptuary.prompt.errors import InvalidVariables
+from promptuary.models.calls import ModelCaller, ModelReply, ModelRequest
+from promptuary.prompt.errors import Invalid
 from promptuary.prompt.model_settings import ModelSettings, model_settings
 from promptuary.prompt.templates.prepared import PreparedPrompt, RenderedPrompt
 
@@ -39,33 +42,46 @@ class PromptTarget:
     client: ModelCaller
     prepared: Mapping[str, PreparedPrompt]
 
-    async def answer(self, case: Case, variant: Variant, repeat: int, trace: TargetTrace) -> TargetReply:
-        """Render the prompt and call the model."""
-        settings = self._model_settings[variant.name]
-        name, config = variant.model, settings.values
-        if variant.model_spec is not None:
-            name, config = variant.called_model.name, {**settings.values, **variant.called_model.config}
-        rendered = await self._render(case, self.prepared[variant.name])
+    async def answer(
+        self, case: Case, variant: Variant, repeat: int, trace: TargetTrace, turn: TurnContext | None = None
+    ) -> TargetReply:
+        """Render the prompt and call the model; in a conversation, until it answers without a call of a tool.
+
+        Raises:
+            Invalid: for a turn that cannot be asked, or a call of a tool that the case does not answer.
+        """
+        prepared, settings = self.prepared[variant.name], self._model_settings[variant.name]
+        rendered = await self._render(case, prepared, turn)
         messages = rendered.messages or ({"role": "user", "content": rendered.text or ""},)
-        trace.messages, trace.passages = messages, rendered.passages
-        request = ModelRequest(
-            name,
-            [dict(message) for message in messages],
-            config,
-            tools=settings.tools,
-            response_format=settings.response_format,
-            repeat=repeat,
+        first = TurnMessages(messages, ()) if turn is None else turn_messages(rendered, prepared, turn)
+        trace.messages, trace.passages = first.messages, rendered.passages
+        tools = tuple(settings.tools or ())
+        if turn is None:
+            reply = await self.client.ask(self._request(variant, repeat, [dict(message) for message in messages]))
+            steps = trajectory_of([reply])
+            return TargetReply(reply, messages, rendered.passages, tools, template=prepared.content.template, trajectory=steps)
+
+        async def ask(sent: list[dict[str, Any]]) -> ModelReply:
+            trace.messages = tuple(sent)
+            return await self.client.ask(self._request(variant, repeat, list(sent)))
+
+        replies = await answer_turn(ask, first, turn, trace.replies)
+        return TargetReply(
+            replies.reply,
+            tuple(trace.messages or ()),
+            rendered.passages,
+            tools,
+            template=prepared.content.template,
+            added=replies.added,
+            trajectory=trajectory_of(replies.replies),
         )
-        reply = await self.client.ask(request)
-        template = self.prepared[variant.name].content.template
-        return TargetReply(reply, tuple(messages), rendered.passages, tuple(settings.tools or ()), template=template)
 
     async def close(self) -> None:
         """Release nothing: the model client has the connections."""
 
     def is_sensitive(self, case: Case, variant: str) -> bool:
         """Return whether the case has a value for a sensitive variable of the variant."""
-        return not self._sensitive_variables[variant].isdisjoint(case.vars)
+        return not self._sensitive_variables[variant].isdisjoint(case.variable_names if case.turns else case.vars)
 
     def mismatch(self, cases: Iterable[Case]) -> str | None:
         """Return why no case can be rendered under a variant; None where at least one of them can, under each."""
@@ -73,16 +89,30 @@ class PromptTarget:
         for case in cases:
             for name, prepared in list(waiting.items()):
                 try:
-                    prepared.check_values(_values(case, prepared))
+                    prepared.check_values(_first_values(case, prepared))
                     del waiting[name]
-                except InvalidVariables as error:
+                except Invalid as error:
                     reasons.setdefault(name, f"no case fits {name}; the first, '{case.id}': {error}")
             if not waiting:
                 return None
         return next((reasons[name] for name in waiting if name in reasons), None)
 
-    async def _render(self, case: Case, prepared: PreparedPrompt) -> RenderedPrompt:
-        values = _values(case, prepared)
+    def _request(self, variant: Variant, repeat: int, messages: list[dict[str, Any]]) -> ModelRequest:
+        settings = self._model_settings[variant.name]
+        name, config = variant.model, settings.values
+        if variant.model_spec is not None:
+            name, config = variant.called_model.name, {**settings.values, **variant.called_model.config}
+        return ModelRequest(
+            name,
+            messages,
+            config,
+            tools=settings.tools,
+            response_format=settings.response_format,
+            repeat=repeat,
+        )
+
+    async def _render(self, case: Case, prepared: PreparedPrompt, turn: TurnContext | None) -> RenderedPrompt:
+        values = turn_values(case, prepared, turn)
         if prepared.content.context is None and prepared.content.format != "jinja2":
             return self.renderer.render(self.project, prepared, values)
         # A context is embedded and searched, and Jinja may run the template author's loops: both take long.
@@ -102,6 +132,9 @@ class PromptTarget:
         }
 
 
-def _values(case: Case, prepared: PreparedPrompt) -> JsonObject:
-    """Return the values of a case that the prompt has variables for."""
-    return {name: value for name, value in case.vars.items() if name in prepared.variables}
+def _first_values(case: Case, prepared: PreparedPrompt) -> JsonObject:
+    """Return the values of a case, or of the first turn of a conversation, that the prompt has variables for."""
+    if not case.turns:
+        return turn_values(case, prepared, None)
+    first = case.turns[0]
+    return turn_values(case.of_turn(first), prepared, TurnContext(first, 1, is_last=len(case.turns) == 1))

@@ -1,5 +1,6 @@
 """What a function or a command returned, as an answer: the output alone, or an object of `output` and figures."""
 
+import json
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -33,7 +34,7 @@ def provider_response(returned: Any, latency_ms: float, name: str, *, strict: bo
             latency_ms=latency_ms,
             tokens=_tokens(returned),
             cost=_amount(returned.get("cost")),
-            tool_calls=_calls(returned.get("tool_calls")),
+            tool_calls=stated_calls(returned.get("tool_calls")),
             finish_reason=_text(returned.get("finish_reason") or returned.get("finishReason")),
             metadata=_metadata(returned),
         )
@@ -64,8 +65,27 @@ def _tokens(returned: Mapping[str, Any]) -> dict[str, int] | None:
     return None
 
 
-def _calls(value: Any) -> tuple[Mapping[str, Any], ...]:
-    return tuple(call for call in value if isinstance(call, Mapping)) if isinstance(value, list) else ()
+def stated_calls(value: Any) -> tuple[Mapping[str, Any], ...] | None:
+    """Return calls of tools as `{name, args, id}`; None for what is no list of calls in this form or in OpenAI's.
+
+    A call that is in neither form makes all of them unknown: without it, a check that a tool was not used could pass.
+    """
+    calls = [_call(item) for item in value] if isinstance(value, list) else [None]
+    known = tuple(call for call in calls if call is not None)
+    return known if len(known) == len(calls) else None
+
+
+def _call(item: Any) -> Mapping[str, Any] | None:
+    body = item.get("function", item) if isinstance(item, Mapping) else None
+    if not isinstance(body, Mapping) or not isinstance(body.get("name"), str):
+        return None
+    arguments = body.get("args", body.get("arguments", {}))
+    if isinstance(arguments, str):
+        try:
+            arguments = json.loads(arguments or "{}")
+        except (ValueError, RecursionError):
+            return None
+    return {"name": body["name"], "args": arguments, "id": item.get("id")}
 
 
 def _text(value: Any) -> str | None:

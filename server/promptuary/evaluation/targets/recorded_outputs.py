@@ -9,6 +9,7 @@ from promptuary.evaluation.case import Case
 from promptuary.evaluation.plan import ApplicationDetail
 from promptuary.evaluation.targets.application import ApplicationOutput, ApplicationQuestion
 from promptuary.evaluation.targets.errors import ApplicationUnusable
+from promptuary.evaluation.targets.provider_response import stated_calls
 
 OUTPUT = "output"
 
@@ -66,7 +67,7 @@ def recorded_output(fields: Mapping[str, Any]) -> ApplicationOutput:
         latency_ms=_amount(fields.get("latency_ms")),
         tokens={name: count for name, count in counts.items() if count is not None} if all_known(counts) else None,
         cost=_amount(fields.get("cost")),
-        tool_calls=tuple(call for call in calls if isinstance(call, Mapping)) if isinstance(calls, list) else (),
+        tool_calls=stated_calls(calls),
         finish_reason=reason if isinstance(reason := fields.get("finish_reason"), str) else None,
         metadata=metadata if isinstance(metadata := fields.get("metadata"), Mapping) else {},
     )

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from promptuary.evaluation.case import Case
+from promptuary.evaluation.conversations.conversation import Message, TurnContext
+from promptuary.evaluation.conversations.trajectory import Trajectory
 from promptuary.evaluation.json_object import JsonObject
 from promptuary.evaluation.plan import ApplicationDetail, PassageDetail, ResultDetail, Variant
 from promptuary.models.calls import ModelReply
@@ -20,11 +22,13 @@ class TargetTrace:
         messages: what the model received; None if the target did not get that far.
         passages: the retrieved passages in the prompt.
         application: how an application answered; empty for a prompt.
+        replies: of the model in the current turn of a conversation, also if the turn failed later.
     """
 
     messages: Sequence[JsonObject] | None = None
     passages: Sequence[Passage] = ()
     application: ApplicationDetail = field(default_factory=ApplicationDetail)
+    replies: list[ModelReply] = field(default_factory=list)
 
     def json_body(self) -> ResultDetail:
         """Return the part of a result's detail that shows the trace."""
@@ -52,6 +56,8 @@ class TargetReply:
         value: the output as JSON where an application answered with no text; None for the reply's text.
         template: of the prompt, as it was before it was rendered.
         metadata: what an application stated beside its output.
+        added: in a conversation, the messages that the turn has added to it.
+        trajectory: the steps that led to the output; None where an application does not state its calls of tools.
     """
 
     reply: ModelReply
@@ -62,6 +68,8 @@ class TargetReply:
     value: Any = None
     template: Template = ""
     metadata: JsonObject = field(default_factory=dict)
+    added: tuple[Message, ...] = ()
+    trajectory: Trajectory | None = None
 
     @property
     def output(self) -> Any:
@@ -77,14 +85,17 @@ class TargetReply:
 class Target(Protocol):
     """Responds to cases; used by many tasks of one event loop at once."""
 
-    async def answer(self, case: Case, variant: Variant, repeat: int, trace: TargetTrace) -> TargetReply:
-        """Return the response to a case under a variant.
+    async def answer(
+        self, case: Case, variant: Variant, repeat: int, trace: TargetTrace, turn: TurnContext | None = None
+    ) -> TargetReply:
+        """Return the response to a case, or to a turn of one, under a variant.
 
         Args:
-            case: of the dataset.
+            case: of the dataset; in a conversation, as the turn has it.
             variant: of the plan.
             repeat: the number of the repeat, from 0; each repeat has a separate response.
             trace: records what leads to the response as soon as it is known.
+            turn: of a conversation; None for a case that is answered once.
         """
 
     async def close(self) -> None:

@@ -49,7 +49,7 @@ class CaseIdentity:
         """Compute the identity of a case."""
         body = case_to_json(case)
         content = {name: value for name, value in body.items() if name not in _NOT_CONTENT and value not in (None, [], {})}
-        return cls(case.id, _digest(content), _digest(case.vars))
+        return cls(case.id, _digest(content), _digest(_input(case)))
 
 
 @dataclass(frozen=True)
@@ -158,6 +158,11 @@ def _reasons(unpaired: Iterable[CaseIdentity], others: Sequence[CaseIdentity]) -
             yield case.id, UnpairedReason.OTHER_EXPECTATION
         else:
             yield case.id, UnpairedReason.OTHER_VARIABLES if case.id in ids else UnpairedReason.ABSENT
+
+
+def _input(case: Case) -> object:
+    """Return what a case asks: its variables, and the user's part of its turns."""
+    return [case.vars, *([turn.user, turn.vars] for turn in case.turns)] if case.turns else case.vars
 
 
 def _digest(value: object) -> bytes:

@@ -39,6 +39,14 @@ def parse_reply(message: Any, latency_ms: float, parsed: Any = None) -> ModelRep
     )
 
 
+def own_text(reply: ModelReply) -> str:
+    """Return the text that the model wrote itself: empty where its output stands for calls of tools or for a refusal."""
+    if reply.text == reply.refusal:
+        return ""
+    calls = reply.tool_calls or reply.invalid_tool_calls
+    return "" if calls and reply.text == _calls_json(reply.tool_calls, reply.invalid_tool_calls) else reply.text
+
+
 def _invalid_call(call: Mapping[str, Any]) -> dict[str, Any]:
     """Return a call that LangChain could not parse, with the texts that can be stored."""
     texts = {name: replace_refused(str(call[name])) for name in ("name", "args", "error") if call.get(name) is not None}

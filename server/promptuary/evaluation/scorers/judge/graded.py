@@ -146,7 +146,7 @@ class GEval(BaseScorer):
             MARK,
             sample,
             ("input", sample.prompt_text),
-            ("output", sample.output),
+            ("output", sample.judged_output),
             ("criterion", criterion),
             ("steps", numbered_list(steps)),
         )

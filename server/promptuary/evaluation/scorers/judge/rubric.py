@@ -48,7 +48,7 @@ class LlmRubric(BaseScorer):
     async def score(self, sample: ScorerInput) -> Score:
         """Return the judge's score; an output of another form is an error, with and without `not-`."""
         rubric = self.rubric.text(sample.case)
-        grade = await self.judge.run(GRADE, sample, ("output", sample.output), ("rubric", rubric))
+        grade = await self.judge.run(GRADE, sample, ("output", sample.judged_output), ("rubric", rubric))
         score = grade.score
         if score is None:
             note_method("the score is from the judge's pass, which named none")

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from promptuary.evaluation.javascript.engine import JavaScriptEngine
 from promptuary.evaluation.javascript.script import Script
-from promptuary.evaluation.scorers.assert_set import AssertSet
+from promptuary.evaluation.scorers.assert_set import AssertSet, EachTurn
 from promptuary.evaluation.scorers.code.javascript_code import JavaScriptScorer
 from promptuary.evaluation.scorers.score import Scorer
 from promptuary.evaluation.scorers.transforms.transform import Transform
@@ -19,6 +19,8 @@ def syntax_errors(scorer: Scorer) -> Iterator[tuple[str, str]]:
     if isinstance(scorer, AssertSet):
         for nested in scorer.scorers:
             yield from syntax_errors(nested.scorer)
+    elif isinstance(scorer, EachTurn):
+        yield from syntax_errors(scorer.scorer)
     elif isinstance(scorer, TransformedScorer):
         yield from ((field, message) for field, part in _parts(scorer) for message in transform_syntax_errors(part))
         yield from syntax_errors(scorer.scorer)

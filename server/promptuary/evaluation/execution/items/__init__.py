@@ -1,0 +1,1 @@
+"""How one item is answered and scored, and its result."""
