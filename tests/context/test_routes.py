@@ -119,3 +119,15 @@ def test_a_reader_queries_but_does_not_write(api: Any, bearer: Any, stocked: Any
     assert api.post("/v1/collections/policies/query", json={"query": "card"}, headers=headers).status_code == 200
     refused = api.post("/v1/collections/policies/documents", json={"documents": [{"id": "a", "text": "x"}]}, headers=headers)
     assert refused.status_code == 403
+
+
+@pytest.mark.parametrize("name", ["", "$or", "$and", "$eq", "#document", "chroma:document"])
+def test_a_metadata_name_that_no_index_accepts_is_refused_with_its_place(stocked: Any, name: str) -> None:
+    document = {"id": "new", "text": "Some text.", "metadata": {"kind": "a", name: "x"}}
+    response = stocked.post("/v1/collections/policies/documents", json={"documents": [document]})
+    assert response.status_code == 422
+    assert [error["path"] for error in response.json()["errors"]] == [f"documents.0.metadata.{name}"]
+    response = stocked.post("/v1/collections/policies/query", json={"query": "card", "where": {name: "x"}})
+    assert response.status_code == 422
+    assert [error["path"] for error in response.json()["errors"]] == [f"where.{name}"]
+    assert stocked.get("/v1/collections/policies").json()["documents"] == 2

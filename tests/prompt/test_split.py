@@ -46,6 +46,12 @@ def test_keys_fall_into_arms_by_their_shares() -> None:
     assert 140 < counted < 260  # 200 expected, standard deviation 13
 
 
+@pytest.mark.parametrize("weight", [5e-324, 1e-300, 1.0, 1e300, 1e308, 1.7976931348623157e308])
+def test_weights_count_relative_to_their_sum_however_large(weight: float) -> None:
+    arms = divide("s", [(1, weight), (2, weight), (3, weight), (4, weight)]).arms
+    assert [sum(end - start for start, end in arm.buckets) for arm in arms] == [2500] * 4
+
+
 def test_without_a_key_the_first_arm_is_given() -> None:
     assert divide(SALT, [(2, 1.0), (1, 99.0)]).arm(None).version == 2
 

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from promptuary.statistics.paired import paired_difference
 from promptuary.statistics.power import (
+    MAX_CASES_NEEDED,
     StudyDesign,
     VarianceComponents,
     cases_needed,
@@ -80,6 +81,11 @@ def test_the_promised_power_is_reached() -> None:
         candidate = rng.normal(0.06, 0.2, n)
         detections += paired_difference(candidate.tolist(), [0.0] * n, bounds=(-9, 9)).low > 0
     assert detections / 400 == pytest.approx(0.8, abs=0.06)
+
+
+@pytest.mark.parametrize("effect", [5e-324, 1e-300, 1e-160, 1e-9])
+def test_an_effect_that_nobody_can_show_needs_the_greatest_number(effect: float) -> None:
+    assert cases_needed(effect, VarianceComponents(0.1, 0.1, 0.1)) == MAX_CASES_NEEDED
 
 
 @pytest.mark.parametrize("effect", [0.0, -0.1, math.nan, math.inf])

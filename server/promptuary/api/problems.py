@@ -6,7 +6,7 @@ import structlog
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from promptuary.api.error_status import status_of
@@ -61,12 +61,19 @@ async def _handle_invalid_request(request: Request, error: Exception) -> Respons
     assert isinstance(error, RequestValidationError)
     field_errors = []
     for detail in error.errors():
-        parts = [str(part) for part in detail["loc"] if not str(part).startswith("<")]
+        parts = [str(part) for part in detail["loc"] if not str(part).startswith("<") and part != "[key]"]
         where = parts[1:] if parts and parts[0] == "body" else parts[1:2]
         message = MESSAGES.get(detail["type"]) or str(detail["msg"]).removeprefix("Value error, ")
         field_errors.append(FieldError(".".join(where), message))
     detail = "the request has fields that are not accepted"
     return problem_response(422, errors.InvalidRequest.code, detail, path=request.scope["path"], field_errors=field_errors)
+
+
+async def _handle_disconnect(request: Request, error: Exception) -> Response:
+    """Build a response that nobody receives; it ends the request in the log like any other error of a client."""
+    assert isinstance(error, ClientDisconnect)
+    detail = "the client disconnected before it had sent the whole body"
+    return problem_response(400, errors.MalformedBody.code, detail, path=request.scope["path"])
 
 
 async def _handle_http_exception(request: Request, error: Exception) -> Response:
@@ -89,5 +96,6 @@ def install_error_handlers(app: FastAPI) -> None:
     """Install the handlers, so that the app answers every error as a problem."""
     app.add_exception_handler(PromptuaryError, _handle_promptuary_error)
     app.add_exception_handler(RequestValidationError, _handle_invalid_request)
+    app.add_exception_handler(ClientDisconnect, _handle_disconnect)
     app.add_exception_handler(HTTPException, _handle_http_exception)
     app.add_exception_handler(Exception, _handle_unexpected_error)

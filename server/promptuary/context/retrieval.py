@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from promptuary.context import store
+from promptuary.context.metadata_name import is_filterable
 from promptuary.context.store import Collection, DocumentChunk
 from promptuary.core import outbox
 from promptuary.core.clock import Clock
@@ -156,7 +157,11 @@ def _require_collection(collection: Collection | None, name: str) -> Collection:
 def _entry(stored: DocumentChunk) -> IndexEntry:
     import numpy as np
 
-    scalars = {name: value for name, value in stored.metadata.items() if isinstance(value, str | int | float | bool)}
+    scalars = {
+        name: value
+        for name, value in stored.metadata.items()
+        if is_filterable(name) and isinstance(value, str | int | float | bool)
+    }
     return IndexEntry(stored.chunk.id, np.frombuffer(stored.chunk.vector, dtype="<f4").tolist(), scalars)
 
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Self
 from pydantic import AfterValidator, Field, JsonValue, model_validator
 
 from promptuary.context.document_key import checked_key
+from promptuary.context.metadata_name import checked_metadata_name
 from promptuary.context.service import CollectionSummary
 from promptuary.context.store import StoredDocument
 from promptuary.core.wire import RequestModel, ResponseModel, SchemaOf
@@ -17,7 +18,8 @@ from promptuary.registry.service import LookupResult
 
 Text = Annotated[str, Field(min_length=1, max_length=1024 * 1024)]
 Key = Annotated[str, Field(min_length=1, max_length=500), AfterValidator(checked_key)]
-Metadata = Annotated[dict[str, JsonValue], Field(max_length=50)]
+MetadataName = Annotated[str, AfterValidator(checked_metadata_name)]
+Metadata = Annotated[dict[MetadataName, JsonValue], Field(max_length=50)]
 Number = Annotated[int, Field(ge=1, le=2**31 - 1)]
 
 
@@ -116,7 +118,7 @@ class Query(RequestModel):
     query: Annotated[str, Field(min_length=1, max_length=20_000)]
     k: Annotated[int, Field(ge=1, le=100)] = 4
     min_score: Annotated[float, Field(ge=-1, le=1)] | None = None
-    where: Annotated[dict[str, str | int | float | bool], Field(max_length=10)] | None = None
+    where: Annotated[dict[MetadataName, str | int | float | bool], Field(max_length=10)] | None = None
 
 
 class PassageOut(ResponseModel):

@@ -7,7 +7,7 @@ time. A number that was mistyped then means another version. Here it is an error
 import math
 import re
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -103,15 +103,28 @@ def parse_timestamp(text: str) -> datetime:
     """Return a time with its zone, as RFC 3339 writes it; seconds may be left out.
 
     Raises:
-        ValueError: for any other spelling, and for a date or time that does not exist.
+        ValueError: for any other spelling, and for a time that does not exist or is outside the years 1 to 9999 in UTC.
     """
     try:
         if _TIMESTAMP.fullmatch(text):
-            return datetime.fromisoformat(text)
+            return check_utc_years(datetime.fromisoformat(text))
     except ValueError:  # such as the 30th of February
         pass
     hint = "; in a query, write the plus sign as %2B" if " " in text else ""
     raise ValueError(f"must be a time with its zone, such as 2026-03-02T12:00:00Z{_unlike(text)}{hint}")
+
+
+def check_utc_years(timestamp: datetime) -> datetime:
+    """Return a time with a zone as it is, when UTC has it too: its offset may lead out of the years that exist.
+
+    Raises:
+        ValueError: for a time outside the years 1 to 9999 in UTC.
+    """
+    try:
+        timestamp.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("is a time outside the years 1 to 9999 in UTC") from None
+    return timestamp
 
 
 def _unlike(text: str) -> str:

@@ -139,11 +139,11 @@ def _check(weights: Sequence[tuple[int, float]]) -> None:
         field_errors.append(FieldError("split", f"must have 2 to {ARMS_LIMIT} arms, and has {len(weights)}{remedy}"))
     if len({version for version, _ in weights}) != len(weights):
         field_errors.append(FieldError("split", "has a version in two arms"))
-    total = math.fsum(weight for _, weight in weights if weight > 0)
-    for number, (_, weight) in enumerate(weights):
+    shares = _shares([weight if 0 < weight < math.inf else 0.0 for _, weight in weights])
+    for number, ((_, weight), share) in enumerate(zip(weights, shares, strict=True)):
         if not 0 < weight < math.inf:
             field_errors.append(FieldError(f"split.{number}.weight", "must be a positive number"))
-        elif weight / total * BUCKETS < 1:
+        elif share * BUCKETS < 1:
             field_errors.append(FieldError(f"split.{number}.weight", f"is less than one part in {BUCKETS:,}"))
     if field_errors:
         raise InvalidSplit("the label cannot be split like this", field_errors)
@@ -151,13 +151,21 @@ def _check(weights: Sequence[tuple[int, float]]) -> None:
 
 def _quotas(weights: Sequence[float]) -> list[int]:
     """Return the number of buckets of each weight, by the largest remainder; of equal remainders the first arm is preferred."""
-    total = math.fsum(weights)
-    exact = [weight / total * BUCKETS for weight in weights]
+    exact = [share * BUCKETS for share in _shares(weights)]
     quotas = [int(share) for share in exact]
     by_remainder = sorted(range(len(weights)), key=lambda number: (quotas[number] - exact[number], number))
     for number in by_remainder[: BUCKETS - sum(quotas)]:
         quotas[number] += 1
     return quotas
+
+
+def _shares(weights: Sequence[float]) -> list[float]:
+    """Return each weight's share of the sum; a sum beyond the range of a double is computed from smaller weights."""
+    try:
+        total = math.fsum(weights)
+    except OverflowError:
+        return _shares([weight / (2 * ARMS_LIMIT) for weight in weights])
+    return [weight / total if total else 0.0 for weight in weights]
 
 
 def _owners(before: Split | int | None) -> list[int | None]:

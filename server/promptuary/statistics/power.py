@@ -85,12 +85,14 @@ class StudyDesign:
         Raises:
             ValueError: a level or a power outside (0, 1).
         """
-        if not 0.0 < self.power < 1.0:
+        if not 0.0 < 1 - self.power < 1.0:
             raise ValueError(f"The power {self.power!r} is not between 0 and 1; give a share such as 0.8.")
         return quantile.normal(self.level) + quantile.normal_tail(1 - self.power)
 
 
 DEFAULT_DESIGN = StudyDesign()
+MAX_CASES_NEEDED = 10**15
+"""The greatest number of cases that is computed; it stands for every greater one, which nobody can run."""
 
 
 @dataclass(frozen=True)
@@ -135,7 +137,7 @@ def estimate_variance_components(
 
 
 def cases_needed(effect: float, spread: VarianceComponents, design: StudyDesign = DEFAULT_DESIGN) -> int:
-    """Compute the number of cases that shows a true effect with the design's power, rounded up.
+    """Compute the number of cases that shows a true effect with the design's power, rounded up; `MAX_CASES_NEEDED` at most.
 
     n = (z_{α/2} + z_β)² (ω² + σ_A²/K_A + σ_B²/K_B) / δ². Source: Miller, Adding Error Bars to Evals, arXiv:2411.00640 (2024),
     section 5. With the same n and power, a candidate that is truly equal passes a gate whose margin is the effect.
@@ -150,7 +152,10 @@ def cases_needed(effect: float, spread: VarianceComponents, design: StudyDesign 
     """
     if not (math.isfinite(effect) and effect > 0):
         raise ValueError(f"The effect {effect!r} is not a number above 0; give the smallest difference that matters.")
-    needed = design.quantiles() ** 2 * design.variance(spread) / effect**2
+    root = design.quantiles() * math.sqrt(design.variance(spread)) / effect
+    if not abs(root) < math.sqrt(MAX_CASES_NEEDED):
+        return MAX_CASES_NEEDED
+    needed = root**2
     return max(1, math.ceil(needed - 1e-9 * needed))
 
 

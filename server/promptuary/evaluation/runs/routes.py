@@ -34,6 +34,10 @@ RunId = Annotated[str, Path(pattern=RUN_ID)]
 Metric = Annotated[str | None, Query(max_length=200, pattern=r'^[^"\\\x00-\x1f]+$')]
 Bound = Annotated[float | None, Query(ge=0, le=1, allow_inf_nan=False), STRICT_DECIMAL]
 Text = Annotated[str | None, Query(max_length=400)]
+MIN_EFFECT = 1e-6
+"""The smallest effect that a plan is made for; a smaller one needs more cases than anybody has."""
+MIN_POWER, MAX_POWER = 0.05, 0.9999
+"""The powers that a plan is made for; below the first, a run without any effect would succeed as often."""
 
 
 @dataclass(frozen=True)
@@ -58,8 +62,8 @@ def plan_suite(
     suite: PathName,
     unit: Annotated[UnitOfWork, authorize(Scope.RUN_READ)],
     pilot: Annotated[str | None, Query(pattern=RUN_ID)] = None,
-    effect: Annotated[float | None, Query(gt=0, le=1, allow_inf_nan=False), STRICT_DECIMAL] = None,
-    power: Annotated[float, Query(gt=0, lt=1, allow_inf_nan=False), STRICT_DECIMAL] = 0.8,
+    effect: Annotated[float | None, Query(ge=MIN_EFFECT, le=1, allow_inf_nan=False), STRICT_DECIMAL] = None,
+    power: Annotated[float, Query(ge=MIN_POWER, le=MAX_POWER, allow_inf_nan=False), STRICT_DECIMAL] = 0.8,
 ) -> RunProjectionOut:
     """Return what the suite's next run would show, and what more cases or repeats would buy; learns from a past run."""
     from promptuary.evaluation.runs.projection import project_run  # it needs numpy and scipy

@@ -227,21 +227,22 @@ def _gate_errors(gate: JsonObject) -> Iterator[LocatedError]:
 def _suite_errors(suite: JsonObject) -> Iterator[LocatedError]:
     yield from subject_errors(suite)
     scorers, gates, models = (suite.get(key) for key in ("scorers", "gate", "models"))
-    names: list[Any] = []
+    names: list[str] = []
     nested: list[str] = []
     for number, scorer in enumerate(scorers if isinstance(scorers, list) else ()):
         fields = scorer if isinstance(scorer, dict) else scorer.model_dump() if isinstance(scorer, ScorerSpec) else {}
         name = fields.get("name") or fields.get("type")
-        if isinstance(name, str) and name in names:
-            yield ("scorers", number, "name"), f"'{name}' is the name of an earlier scorer; give each its own"
-        names.append(name)
+        if isinstance(name, str):
+            if name in names:
+                yield ("scorers", number, "name"), f"'{name}' is the name of an earlier scorer; give each its own"
+            names.append(name)
         nested += _nested_names(fields)
     for number, gate in enumerate(gates if isinstance(gates, list) else ()):
         metric = gate.get("metric") if isinstance(gate, dict) else getattr(gate, "metric", None)
         if suite.get("early_stop") is True and (gate.get("every") if isinstance(gate, dict) else getattr(gate, "every", None)):
             yield ("gate", number, "every"), "needs all cases, so the run cannot stop early: leave `early_stop` out"
         if isinstance(metric, str) and metric not in (*names, *nested, "pass", "score"):
-            known = ", ".join(str(name) for name in dict.fromkeys((*names, *nested)) if name) or "none"
+            known = ", ".join(filter(None, dict.fromkeys((*names, *nested)))) or "none"
             yield ("gate", number, "metric"), f"no scorer has the metric '{metric}'; the metrics are {known}, pass and score"
     yield from _repeated_models(models if isinstance(models, list) else ())
 

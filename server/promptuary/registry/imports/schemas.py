@@ -3,13 +3,14 @@
 from datetime import datetime
 from typing import Annotated, Any, Self
 
-from pydantic import AwareDatetime, BeforeValidator, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, StringConstraints, model_validator
 
 from promptuary.core.errors import FieldError, InvalidRequest
 from promptuary.core.wire import NonEmptyText, RequestModel, ResponseModel, ShortText
 from promptuary.prompt.content import Content
 from promptuary.prompt.digest import EncodedContent, encode_content, erased_content
 from promptuary.prompt.name import Name
+from promptuary.prompt.numbers import check_utc_years
 from promptuary.prompt.split import Split, split_from_json
 from promptuary.registry.imports.history import (
     Archival,
@@ -33,7 +34,7 @@ def _require_text(value: Any) -> Any:
     return value
 
 
-Timestamp = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_require_text)]
+Timestamp = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_require_text), AfterValidator(check_utc_years)]
 
 
 class ImportedIncludeIn(RequestModel):
