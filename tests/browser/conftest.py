@@ -1,11 +1,9 @@
 """The real thing, as a reviewer has it: the API on a port, Streamlit on another, and a Chromium in front of it."""
 
 import os
-import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +11,8 @@ from typing import Any
 
 import httpx
 import pytest
+
+from factories.processes import free_port, wait_until_ready
 
 CHROMIUM_ARGS = (
     "--no-sandbox",
@@ -23,7 +23,6 @@ CHROMIUM_ARGS = (
     "--disable-component-update",
     "--disable-sync",
 )
-STARTS_WITHIN = 60.0
 WIDE, HIGH = 1280, 800
 
 
@@ -41,26 +40,6 @@ class Service:
         answer = httpx.request(method, f"{self.api}/v1{path}", json=body, headers={"Authorization": f"Bearer {key}"})
         assert answer.is_success, answer.text
         return answer.json() if answer.content else None
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def wait_for(url: str, process: subprocess.Popen[bytes] | None = None) -> None:
-    """Wait until something answers with 200."""
-    end = time.monotonic() + STARTS_WITHIN
-    while time.monotonic() < end:
-        assert process is None or process.poll() is None, f"the process behind {url} ended"
-        try:
-            if httpx.get(url).status_code == 200:
-                return
-        except httpx.TransportError:
-            pass
-        time.sleep(0.05)
-    raise AssertionError(f"{url} did not answer within {STARTS_WITHIN:g} s")
 
 
 @pytest.fixture(scope="session")
@@ -91,7 +70,7 @@ def api_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, 
             return str(AccessService(unit).create_key(name, Role(role))[1])
 
     url = f"http://127.0.0.1:{port}"
-    wait_for(f"{url}/healthz")
+    wait_until_ready(f"{url}/healthz")
     yield url, make_key, settings.data_dir
     server.should_exit = True
     thread.join()
@@ -113,7 +92,7 @@ def service(
         process = subprocess.Popen(arguments, env={**os.environ, **more}, stdout=out, stderr=out)
         try:
             pages = f"http://127.0.0.1:{port}"
-            wait_for(f"{pages}/_stcore/health", process)
+            wait_until_ready(f"{pages}/_stcore/health", process)
             yield Service(api, pages, make_key, data)
         finally:
             process.terminate()

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from promptuary_ui.settings import DEFAULT_URL, allowed_hosts, api_url
+from promptuary_ui.settings import DEFAULT_URL, allowed_hosts, api_url, public_origin
 
 DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 8401
 _LIGHT = {
@@ -80,10 +80,12 @@ def run(host: str = DEFAULT_HOST, port: int = DEFAULT_PORT, url: str | None = No
     import streamlit as st
     from starlette.middleware import Middleware
 
+    from promptuary_ui.request_checks import RequestChecks
     from promptuary_ui.security_headers import SecurityHeaders
 
     os.environ["PROMPTUARY_URL"] = url or api_url()
-    app = st.App(Path(__file__).with_name("app.py"), middleware=[Middleware(SecurityHeaders)])
+    middleware = [Middleware(SecurityHeaders), Middleware(RequestChecks, allowed_hosts(host), public_origin())]
+    app = st.App(Path(__file__).with_name("app.py"), middleware=middleware)
     app.run(config=options(host, port))
 
 

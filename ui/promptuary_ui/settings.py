@@ -1,6 +1,7 @@
 """The settings of the UI; the only module of the UI that reads the environment."""
 
 import os
+from urllib.parse import urlsplit
 
 DEFAULT_URL = "http://127.0.0.1:8400"
 
@@ -14,3 +15,12 @@ def allowed_hosts(host: str) -> list[str]:
     """Return the accepted Host names: loopback names, the bound address and `PROMPTUARY_ALLOWED_HOSTS`."""
     configured = (name.strip() for name in os.environ.get("PROMPTUARY_ALLOWED_HOSTS", "").split(","))
     return sorted({"127.0.0.1", "localhost", "[::1]", host, *filter(None, configured)})
+
+
+def public_origin() -> str | None:
+    """Return the origin of the pages behind a proxy, from `PROMPTUARY_PUBLIC_UI_URL`; None where that is not set."""
+    parts = urlsplit(os.environ.get("PROMPTUARY_PUBLIC_UI_URL", "").strip())
+    if not parts.scheme or not parts.netloc:
+        return None
+    default_port = {"http": ":80", "https": ":443"}.get(parts.scheme.lower(), "")
+    return f"{parts.scheme}://{parts.netloc.removesuffix(default_port)}".lower()  # browsers omit it
