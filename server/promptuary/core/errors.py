@@ -26,6 +26,7 @@ PromptuaryError                 the root (promptuary.prompt.errors), which the c
 ├── BrokenPlugin                an installed plug-in cannot be used
 ├── RenderTooLarge              the rendered text passes the limit
 ├── NotAuthenticated            no key, or no valid one
+│   └── TokenRefused            … a token of another issuer that does not prove what it must (promptuary.access.token_issuers)
 ├── Forbidden                   the key may not do this
 ├── NotFound                    no such thing in this project
 ├── Erased                      the version's content was erased
@@ -45,6 +46,7 @@ PromptuaryError                 the root (promptuary.prompt.errors), which the c
     ├── UnusableReply           an address that does not speak a model's protocol (promptuary.models.calls.setup)
     ├── ModelNotSetUp           a provider's package, for example without a key (promptuary.models.calls.setup)
     ├── JudgeUnclear            a judging model, in the required form (promptuary.evaluation.scorers.judge.judge)
+    ├── IssuerFailed            an issuer of tokens (promptuary.access.token_issuers)
     ├── DatabaseBusy            the database is locked by other writers
     ├── StorageFull             the disk is full
     └── DestinationFailed       a webhook's receiver (promptuary.core.outbound_http)

@@ -1,0 +1,1 @@
+"""Tokens that others issue: identity providers of people, and the platforms that pipelines run on."""
