@@ -94,3 +94,46 @@ def test_a_case_of_the_address_is_shown_whole_and_what_a_model_wrote_is_text(
 def test_a_case_without_results_is_reported(open_page: Any, page_text: PageText, responses: dict[str, Any]) -> None:
     responses[f"/v1/runs/{RUN}/results"] = page_of([])
     assert "no result of the case" in page_text(open_page("runs", run=RUN, case="gone"))
+
+
+def test_a_conversation_is_shown_turn_by_turn_with_each_turns_scores(
+    open_page: Any, page_text: PageText, responses: dict[str, Any]
+) -> None:
+    call = {"id": "1", "type": "function", "function": {"name": "get_order", "arguments": '{"id": 7}'}}
+    turns = [
+        {
+            "messages": [
+                {"role": "user", "content": "Where is 7?"},
+                {"role": "assistant", "content": None, "tool_calls": [call]},
+                {"role": "tool", "tool_call_id": "1", "content": "shipped"},
+                {"role": "assistant", "content": HOSTILE},
+            ],
+            "output": HOSTILE,
+            "passed": False,
+            "score": 0.0,
+            "scores": {"polite": {"passed": False, "score": 0.0, "reason": "it is *rude*", "error": None}},
+            "latency_ms": 1234.0,
+            "tokens_input": 10,
+            "tokens_output": 5,
+        },
+        {"messages": [{"role": "user", "content": "and then?"}, {"role": "assistant", "content": "ok"}], "output": "ok"},
+    ]
+    result = {"case": "talk", "variant": "v2", "pass": False, "output": "ok", "detail": {"turns": turns}}
+    responses[f"/v1/runs/{RUN}/results"] = page_of([result])
+
+    page = open_page("runs", run=RUN, case="talk")
+
+    content = page_text(page)
+    for text in (
+        "**Turn 1**",
+        "**Turn 2**",
+        "Where is 7?",
+        "calls get\\_order",
+        "shipped",
+        "and then?",
+        "polite",
+        "it is \\*rude\\*",
+    ):
+        assert text in content
+    assert "10 tokens in" in content
+    assert HOSTILE not in [element.value for element in page.markdown]

@@ -30,6 +30,9 @@ VALUES: dict[str, Any] = {
     "retrieval-recall": ["d1"],
     "is-sql": {"databaseType": "mysql", "allowedTables": ["select::null::t"]},
     "is-xml": ["a.b"],
+    "trajectory:tool-sequence": ["t"],
+    "trajectory:tool-args-match": {"name": "t", "args": {}},
+    "trajectory:step-count": {"max": 3},
 }
 ODD_TEXTS = st.one_of(
     st.text(max_size=60),

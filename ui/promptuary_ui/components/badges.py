@@ -3,7 +3,7 @@
 import streamlit as st
 
 from promptuary_ui.components.text import escape_markdown
-from promptuary_ui.wire.runs import Result, Run, Summary
+from promptuary_ui.wire.runs import Result, Run, Summary, Turn
 
 VERDICT_STYLES = {
     "pass": ("green", ":material/check_circle:"),
@@ -35,8 +35,8 @@ def show_run_badge(run: Run) -> None:
     st.badge(escape_markdown(run.verdict or run.state), color=colour, icon=icon)
 
 
-def show_result_badge(result: Result) -> None:
-    """Show a result's verdict."""
+def show_result_badge(result: Result | Turn) -> None:
+    """Show the verdict of a result, or of a turn of a conversation."""
     colour, icon = RESULT_STYLES[result.verdict]
     st.badge(result.verdict, color=colour, icon=icon)
 

@@ -9,7 +9,7 @@ from promptuary_ui.components.messages import show_messages
 from promptuary_ui.components.number_format import format_count, format_latency, format_score, format_usd
 from promptuary_ui.components.text import escape_markdown, show_block
 from promptuary_ui.components.text_comparison import NO_BREAK_SPACE
-from promptuary_ui.wire.runs import Result, ScorerOutcome
+from promptuary_ui.wire.runs import Result, ScorerOutcome, Turn
 
 COLUMNS = 3
 LONG_TEXT = 1500
@@ -64,6 +64,7 @@ def _show_result(result: Result, reference: Result | None) -> None:
         with st.container(height=HEIGHT if len(result.output) > LONG_TEXT else "content", border=False):
             st.text(result.output or "(empty)")
     _show_beside_output(result)
+    _show_turns(result)
     show_scorers(result)
     _show_model_input(result)
 
@@ -86,8 +87,22 @@ def _show_beside_output(result: Result) -> None:
             st.text(detail.reasoning)
 
 
-def show_usage(result: Result) -> None:
-    """Show a result's score, latency, tokens and cost, as far as they are known."""
+def _show_turns(result: Result) -> None:
+    """Show a conversation turn by turn: the messages, then the turn's scores."""
+    for number, turn in enumerate(result.detail.turns, 1):
+        with st.container(border=True):
+            with st.container(horizontal=True, vertical_alignment="center"):
+                st.markdown(f"**Turn {number}**", width="content")
+                if turn.scores:
+                    badges.show_result_badge(turn)
+            show_usage(turn)
+            show_messages(turn.messages, key=f"turn.{result.case}.{result.variant}.{result.repeat}.{number}")
+            for name, outcome in (turn.scores or {}).items():
+                st.markdown("  \n".join(_scorer_lines(name, outcome.score, outcome)))
+
+
+def show_usage(result: Result | Turn) -> None:
+    """Show the score, latency, tokens and cost of a result or a turn, as far as they are known."""
     tokens = ""
     if result.tokens_input is not None or result.tokens_output is not None:
         tokens = f"{format_count(result.tokens_input) or '?'} tokens in, {format_count(result.tokens_output) or '?'} out"

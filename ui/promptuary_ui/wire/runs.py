@@ -178,6 +178,26 @@ class ApplicationDetail(ApiModel):
     version: str | None = None
 
 
+class Turn(ApiModel):
+    """A turn of a conversation: the messages that it added, its verdict, and what it took."""
+
+    messages: list[dict[str, Any]] = Field(default_factory=list)
+    output: str = ""
+    passed: bool | None = None
+    score: float | None = None
+    scores: dict[str, ScorerOutcome] | None = None
+    latency_ms: float | None = None
+    tokens_input: int | None = None
+    tokens_output: int | None = None
+    cost: float | None = None
+    cached: bool = False
+
+    @property
+    def verdict(self) -> str:
+        """`passed`, `failed`, or `error` where there is no verdict."""
+        return "error" if self.passed is None else "passed" if self.passed else "failed"
+
+
 class ResultDetail(ApiModel):
     """The details of a result: scores with reasons, messages and passages, and how an application answered."""
 
@@ -188,6 +208,7 @@ class ResultDetail(ApiModel):
     refusal: str | None = None
     reasoning: str | None = None
     invalid_tool_calls: list[dict[str, Any]] = Field(default_factory=list)
+    turns: list[Turn] = Field(default_factory=list)
 
 
 class Result(ApiModel):

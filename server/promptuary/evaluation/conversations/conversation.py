@@ -118,17 +118,3 @@ def answer_message(reply: ModelReply) -> Message:
 def call_id(call: Mapping[str, Any], number: int) -> str:
     """Return the id of a call, or one for a call that its provider gave none."""
     return str(call.get("id") or f"call_{number}")
-
-
-def transcript(messages: Sequence[Message]) -> str:
-    """Return messages as one text, each under its role, for people and judges; calls of tools in a line each."""
-    return "\n\n".join(f"[{message['role']}]\n{_message_lines(message)}" for message in messages)
-
-
-def _message_lines(message: Message) -> str:
-    content = message.get("content")
-    text = content if isinstance(content, str) else json.dumps(content, ensure_ascii=False) if content else ""
-    calls = [
-        f"calls {call['function']['name']} with {call['function']['arguments']}" for call in message.get("tool_calls") or ()
-    ]
-    return "\n".join(filter(None, [text, *calls]))

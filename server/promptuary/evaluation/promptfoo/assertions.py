@@ -30,6 +30,7 @@ TYPE_ALIASES: Mapping[str, str] = {
     "similar:dot": "similar",
 }
 """Types that have another name here and mean the same; our vectors have unit length, so their product is the cosine."""
+TRAJECTORY_REMARK = "is about the calls that the model makes or the application states in `tool_calls`, not spans of a trace"
 CODE_TYPES = ("javascript", "python", "ruby")
 EMPTY_TEMPLATE = "{{! nothing }}"
 """A template that comes to nothing: an empty text is no value that a suite may have by itself."""
@@ -168,6 +169,8 @@ class AssertionTranslator:
             return {"value": self._code(value, values)}
         if name == "webhook":
             self.report.change("assertion", name, "is asked only where PROMPTUARY_WEBHOOK_HOSTS names its host", place)
+        if name.startswith("trajectory:"):
+            self.report.change("assertion", assertion["type"], TRAJECTORY_REMARK, place)
         if kind.value is NoValue:
             if value not in ("", 0):
                 self.report.leave("assertion", assertion["type"], "its `value` means nothing in promptfoo, either", place)

@@ -71,5 +71,6 @@ def _details(result: ReportedResult) -> dict[str, object]:
         "refusal": result.refusal,
         "reasoning": result.reasoning,
         "invalid_tool_calls": list(result.invalid_tool_calls),
+        "turns": [turn.json_body() for turn in result.turns],
     }
     return {name: value for name, value in details.items() if value}

@@ -98,7 +98,8 @@ def _gate_test(run: ReportedRun, gate: GateResult) -> str:
 def _result_test(run: ReportedRun, result: ReportedResult) -> str:
     name = result.case + (f" #{result.repeat + 1}" if result.repeat else "")
     seconds = None if result.latency_ms is None else result.latency_ms / 1000
-    text = _text("\n".join([*map(str, result.failures), result.output or ""]))
+    output = result.shown_output if result.turns else result.output or ""
+    text = _text("\n".join([*map(str, result.failures), output]))
     outcome = ""
     if result.passed is None:
         outcome = f"      <error message={_attribute(result.verdict_error)}>{text}</error>\n"

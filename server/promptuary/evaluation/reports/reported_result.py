@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
+from promptuary.evaluation.reports.reported_turn import ReportedTurn, conversation_text
 from promptuary.prompt.text import replace_surrogates
 
 
@@ -41,6 +42,7 @@ class ReportedResult:
         refusal: the model's or its provider's refusal; None where it does not refuse.
         reasoning: what the model thought before its output; None where it does not show it.
         invalid_tool_calls: calls of tools whose arguments are no JSON object, as JSON.
+        turns: of a conversation, those that were answered.
     """
 
     case: str
@@ -59,6 +61,7 @@ class ReportedResult:
     refusal: str | None = None
     reasoning: str | None = None
     invalid_tool_calls: Sequence[Mapping[str, object]] = ()
+    turns: tuple[ReportedTurn, ...] = ()
 
     @classmethod
     def from_json(cls, body: Mapping[str, Any]) -> Self:
@@ -86,6 +89,7 @@ class ReportedResult:
             refusal=detail.get("refusal"),
             reasoning=detail.get("reasoning"),
             invalid_tool_calls=tuple(detail.get("invalid_tool_calls") or ()),
+            turns=tuple(map(ReportedTurn.from_json, detail.get("turns") or ())),
         )
 
     def value(self, metric: str) -> float | None:
@@ -96,8 +100,11 @@ class ReportedResult:
 
     @property
     def shown_output(self) -> str:
-        """The output, or the reason why there is none, in parentheses."""
-        return self.output if self.output is not None else f"(no answer: {self.error})"
+        """The output, or the reason why there is none, in parentheses; a conversation turn by turn."""
+        answer = self.output if self.output is not None else f"(no answer: {self.error})"
+        if not self.turns:
+            return answer
+        return conversation_text(self.turns) + ("" if self.output is not None else f"\n\n{answer}")
 
     @property
     def verdict_error(self) -> str:

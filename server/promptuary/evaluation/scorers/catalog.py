@@ -15,6 +15,7 @@ from promptuary.evaluation.scorers.markup import html_output, json_output, sql_o
 from promptuary.evaluation.scorers.plugins import load_plugins
 from promptuary.evaluation.scorers.scorer_type import ScorerType
 from promptuary.evaluation.scorers.text import comparison, overlap, refusal, similar
+from promptuary.evaluation.scorers.trajectory import arguments, goal, tools
 
 FAMILIES: tuple[Mapping[str, ScorerType[Any, Any]], ...] = (
     comparison.SCORER_TYPES,
@@ -35,6 +36,9 @@ FAMILIES: tuple[Mapping[str, ScorerType[Any, Any]], ...] = (
     python_code.SCORER_TYPES,
     javascript_code.SCORER_TYPES,
     webhook.SCORER_TYPES,
+    tools.SCORER_TYPES,
+    arguments.SCORER_TYPES,
+    goal.SCORER_TYPES,
     assert_set.SCORER_TYPES,
 )
 

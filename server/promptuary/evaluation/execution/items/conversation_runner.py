@@ -14,9 +14,9 @@ from promptuary.evaluation.conversations.conversation import (
     summed_cost,
     summed_reply,
     summed_tokens,
-    transcript,
 )
 from promptuary.evaluation.conversations.tool_results import ToolAnswers
+from promptuary.evaluation.conversations.transcript import transcript
 from promptuary.evaluation.conversations.turn import Turn
 from promptuary.evaluation.execution.items.conversation_score import ConversationScore, score_conversation
 from promptuary.evaluation.execution.items.response import (

@@ -15,6 +15,7 @@ from promptuary.evaluation.reports.error_groups import shown_groups
 from promptuary.evaluation.reports.findings import CaseRegression, ComparedPair, Findings, collect_findings
 from promptuary.evaluation.reports.formatting import format_number, truncate
 from promptuary.evaluation.reports.html.charts import cluster_figure, differences_figure, histogram_figure, means_figure
+from promptuary.evaluation.reports.html.conversations import conversations_section
 from promptuary.evaluation.reports.html.html_table import Cell, html_table
 from promptuary.evaluation.reports.html.style import CSS
 from promptuary.evaluation.reports.reported_result import ReportedResult
@@ -231,6 +232,7 @@ def _results(findings: Findings) -> Iterator[str]:
     heads = ["Case", "Variant", "Verdict", "Scores", "Why", "Input", "Output", "Time"]
     yield html_table(heads, [_result_row(result) for result in findings.results], cards=True)
     yield "</section>"
+    yield from conversations_section(findings.results)
 
 
 def _result_row(result: ReportedResult) -> list[str | Cell]:
