@@ -1,6 +1,5 @@
 """The execution of a leased run from its first remaining item to its verdict; the worker and the command line both use it."""
 
-import asyncio
 import threading
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack, aclosing
@@ -17,6 +16,7 @@ from promptuary.core.settings import Settings
 from promptuary.evaluation.admission import plan_models
 from promptuary.evaluation.execution.accounting import AccountedRunner, RunAccounting
 from promptuary.evaluation.execution.components import RunComponents
+from promptuary.evaluation.execution.event_loop import run_execution
 from promptuary.evaluation.execution.finished_run import FinishedRunListener
 from promptuary.evaluation.execution.finisher import RunFinisher
 from promptuary.evaluation.execution.groups import GroupedRunner
@@ -104,7 +104,7 @@ class RunExecutor:
             with self.leases.keep(run) as lost, ExitStack() as closing:
                 grace = 0.0 if requeue else self.grace
                 signals = ExecutionSignals(on_progress or (lambda _: None), stop or threading.Event(), lost, grace)
-                asyncio.run(self._execute(run, signals, closing))
+                run_execution(self._execute(run, signals, closing))
         except LeaseLost:
             bound.info("lease lost")
         except Interrupted:

@@ -83,6 +83,7 @@ class Runner:
             for item in remaining:
                 with sensitive_calls(self._is_sensitive(item)):
                     await results.put(await self._run_item(item))
+                await asyncio.sleep(0)  # an item that waits for nothing must not delay those of the other workers
         except CostLimitReached:
             return
 
@@ -195,7 +196,7 @@ async def _collect_batch(results: ResultQueue, limit: int) -> tuple[list[CaseRes
     try:
         async with asyncio.timeout(BATCH_SECONDS):
             while len(batch) < limit:
-                result = await results.get()
+                result = await results.get() if results.empty() else results.get_nowait()
                 if result is None:
                     return batch, False
                 batch.append(result)

@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from promptuary.evaluation.case import Case
 from promptuary.evaluation.json_object import JsonObject
@@ -12,7 +12,7 @@ from promptuary.evaluation.scorers.aggregate import LabelledScores, combine_scor
 from promptuary.evaluation.scorers.assert_set import AssertSet, EachTurn
 from promptuary.evaluation.scorers.dependencies import ScorerDependencies
 from promptuary.evaluation.scorers.factory import build_scorer
-from promptuary.evaluation.scorers.score import Score, Scorer, ScorerInput, WeightedScore
+from promptuary.evaluation.scorers.score import Score, Scorer, ScorerInput, WeightedScore, score_at_once
 from promptuary.evaluation.scorers.spec import ScorerSpec
 from promptuary.prompt.errors import Invalid, PromptuaryError
 
@@ -104,11 +104,11 @@ class CaseScorers:
     @property
     def metric_names(self) -> tuple[str, ...]:
         """The names of the suite's metrics, those inside sets too."""
-        return tuple(dict.fromkeys(name for applied in self._of_suite() for name in applied.metrics))
+        return tuple(dict.fromkeys(name for applied in self._of_suite for name in applied.metrics))
 
     def of_case(self, case: Case) -> list[AppliedScorer]:
         """Return the scorers that apply to a case, the suite's first."""
-        return self._of_suite() + self.built(case.asserts)
+        return [*self._of_suite, *self.built(case.asserts)] if case.asserts else self._of_suite
 
     def built(self, asserts: Iterable[JsonObject]) -> list[AppliedScorer]:
         """Return the scorers of a case, or of a turn of it, from their JSON."""
@@ -130,6 +130,7 @@ class CaseScorers:
         parts = [each.weighted(score) for each, score in zip(applied, scores, strict=True)]
         return combine_parts(parts, self.threshold if case.threshold is None else case.threshold)
 
+    @cached_property
     def _of_suite(self) -> list[AppliedScorer]:
         return [AppliedScorer(scorer, scorer.name) for scorer in self.suite]
 
@@ -151,11 +152,13 @@ async def score_output(
     Args:
         scorers: of the run.
         sample: the output.
-        score: runs one scorer; it never raises.
+        score: runs one scorer that may wait; it never raises.
     """
     applied = scorers.of_case(sample.case)
-    scores = await asyncio.gather(*(score(each.scorer, sample) for each in applied))
-    return scorers.combine(sample.case, applied, scores)
+    scores = [score_at_once(each.scorer, sample) for each in applied]
+    waiting = [score(each.scorer, sample) for each, known in zip(applied, scores, strict=True) if known is None]
+    later = iter([await waiting[0]] if len(waiting) == 1 else await asyncio.gather(*waiting))
+    return scorers.combine(sample.case, applied, [next(later) if known is None else known for known in scores])
 
 
 def _build_case_scorer(text: str, dependencies: ScorerDependencies | None) -> AppliedScorer:

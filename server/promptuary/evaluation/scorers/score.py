@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from promptuary.evaluation.case import Case
 from promptuary.evaluation.conversations.trajectory import Trajectory
@@ -186,7 +186,10 @@ class BaseScorer:
         name: of the metric.
         weight: the share in the case's score.
         inverse: whether `not-` inverts the verdict.
+        waits: whether the class's `score` may wait for something; if not, it needs neither a task nor a time limit.
     """
+
+    waits: ClassVar[bool] = True
 
     name: str
     weight: float
@@ -265,6 +268,20 @@ async def run_scorer(scorer: Scorer, sample: ScorerInput) -> Score:
         return with_methods(score, methods)
     except Exception as error:
         return Score.from_error(scorer.name, error_text(error, sensitive=sample.sensitive))
+
+
+def score_at_once(scorer: Scorer, sample: ScorerInput) -> Score | None:
+    """Return the score by a scorer that never waits, as `run_scorer`; None for one that may wait."""
+    if getattr(scorer, "waits", True):
+        return None
+    scoring = run_scorer(scorer, sample)
+    try:
+        scoring.send(None)
+    except StopIteration as stop:
+        score: Score = stop.value
+        return score
+    scoring.close()
+    raise AssertionError(f"the scorer '{scorer.name}' waits")
 
 
 def error_text(error: Exception, *, sensitive: bool) -> str:

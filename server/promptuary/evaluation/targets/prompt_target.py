@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -17,6 +17,9 @@ from promptuary.models.calls import ModelCaller, ModelReply, ModelRequest
 from promptuary.prompt.errors import Invalid
 from promptuary.prompt.model_settings import ModelSettings, model_settings
 from promptuary.prompt.templates.prepared import PreparedPrompt, RenderedPrompt
+
+CalledModel = tuple[str, Mapping[str, Any]]
+"""The name of a model, and its settings."""
 
 
 class PromptRenderer(Protocol):
@@ -41,6 +44,7 @@ class PromptTarget:
     renderer: PromptRenderer
     client: ModelCaller
     prepared: Mapping[str, PreparedPrompt]
+    _called_models: dict[str, CalledModel] = field(default_factory=dict, init=False, repr=False)
 
     async def answer(
         self, case: Case, variant: Variant, repeat: int, trace: TargetTrace, turn: TurnContext | None = None
@@ -99,9 +103,7 @@ class PromptTarget:
 
     def _request(self, variant: Variant, repeat: int, messages: list[dict[str, Any]]) -> ModelRequest:
         settings = self._model_settings[variant.name]
-        name, config = variant.model, settings.values
-        if variant.model_spec is not None:
-            name, config = variant.called_model.name, {**settings.values, **variant.called_model.config}
+        name, config = self._called_model(variant)
         return ModelRequest(
             name,
             messages,
@@ -110,6 +112,16 @@ class PromptTarget:
             response_format=settings.response_format,
             repeat=repeat,
         )
+
+    def _called_model(self, variant: Variant) -> CalledModel:
+        """Return the model of a variant with its settings, which take precedence over the prompt's."""
+        if variant.name not in self._called_models:
+            name, config = variant.model, self._model_settings[variant.name].values
+            if variant.model_spec is not None:
+                model = variant.called_model
+                name, config = model.name, {**config, **model.config}
+            self._called_models[variant.name] = name, config
+        return self._called_models[variant.name]
 
     async def _render(self, case: Case, prepared: PreparedPrompt, turn: TurnContext | None) -> RenderedPrompt:
         values = turn_values(case, prepared, turn)

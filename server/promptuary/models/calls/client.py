@@ -222,8 +222,7 @@ class ModelClient:
         response = await chat.ainvoke(langchain_input(request.messages))
         elapsed = (self.clock() - started) * 1000
         message, parsed = (response["raw"], response["parsed"]) if request.schema is not None else (response, None)
-        reply = parse_reply(message, elapsed, parsed)
-        return replace(reply, cost=self._cost(request.model, reply.tokens))
+        return parse_reply(message, elapsed, parsed, lambda tokens: self._cost(request.model, tokens))
 
     def _cost(self, model: str, tokens: Mapping[str, int] | None) -> float | None:
         """Return the cost of a reply by its tokens; None if its price or its tokens are not known."""

@@ -123,6 +123,9 @@ class ConcurrencyLimiter:
 
     async def acquire(self) -> None:
         """Wait for a slot; the caller must `release` it."""
+        if not self._queue and self.in_flight < self.rule.allowed and self.rule.paused_until <= self._clock():
+            self.in_flight += 1
+            return
         slot: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._queue.append(slot)
         self.wake()

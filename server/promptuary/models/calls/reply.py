@@ -1,12 +1,15 @@
 """LangChain's messages, parsed into replies."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from promptuary.models.calls.reasoning import message_reasoning, split_reasoning
 from promptuary.models.calls.request import ModelReply
 from promptuary.prompt.text import replace_refused
+
+Price = Callable[[Mapping[str, int] | None], float | None]
+"""Computes the cost of a call in US dollars from its numbers of tokens; None if it is not known."""
 
 VERBATIM = "verbatim"
 """The key in a message's metadata that keeps the white space around its text."""
@@ -16,14 +19,22 @@ REFUSING_REASONS = frozenset({"refusal", "content_filter", "safety", "prohibited
 """The words of providers for an output that their rules ended, in lower case."""
 
 
-def parse_reply(message: Any, latency_ms: float, parsed: Any = None) -> ModelReply:
-    """Parse LangChain's message."""
+def parse_reply(message: Any, latency_ms: float, parsed: Any = None, price: Price = lambda tokens: None) -> ModelReply:
+    """Parse LangChain's message.
+
+    Args:
+        message: as a model returned it.
+        latency_ms: how long the call took.
+        parsed: the reply in the form of the request's schema.
+        price: computes the cost of numbers of tokens.
+    """
     calls = tuple(getattr(message, "tool_calls", None) or ())
     invalid_calls = tuple(_invalid_call(call) for call in getattr(message, "invalid_tool_calls", None) or ())
     metadata = getattr(message, "response_metadata", None) or {}
     logprobs = (metadata.get("logprobs") or {}).get("content") if isinstance(metadata.get("logprobs"), dict) else None
     finish_reason = metadata.get("finish_reason") or metadata.get("stop_reason")
     refusal = _refusal(message, finish_reason)
+    tokens = _tokens(getattr(message, "usage_metadata", None))
     reasoning, text = _reasoning_and_text(message, verbatim=bool(metadata.get(VERBATIM)))
     return ModelReply(
         text=text or (_calls_json(calls, invalid_calls) if calls or invalid_calls else refusal or ""),
@@ -34,7 +45,8 @@ def parse_reply(message: Any, latency_ms: float, parsed: Any = None) -> ModelRep
         parsed=parsed,
         finish_reason=finish_reason,
         logprobs=tuple(float(token["logprob"]) for token in logprobs) if logprobs else None,
-        tokens=_tokens(getattr(message, "usage_metadata", None)),
+        tokens=tokens,
+        cost=price(tokens),
         latency_ms=latency_ms,
     )
 

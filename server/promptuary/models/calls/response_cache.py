@@ -7,6 +7,7 @@ import asyncio
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from promptuary.models.calls.reasoning import split_reasoning
@@ -24,7 +25,7 @@ def model_binding_json(request: ModelRequest) -> str:
     is that of a judge's form, which always has one order.
     """
     settings = {name: request.config[name] for name in sorted(request.config) if request.config[name] is not None}
-    schema = json.loads(json.dumps(request.schema, sort_keys=True, default=dict))
+    schema = None if request.schema is None else json.loads(json.dumps(request.schema, sort_keys=True, default=dict))
     return _json([CACHE_FORMAT, request.model, settings, request.tools, request.response_format, schema])
 
 
@@ -41,8 +42,7 @@ def messages_json(messages: Sequence[Mapping[str, Any]]) -> str:
     return _json([{key: message[key] for key in sorted(message)} for message in messages])
 
 
-def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=dict)
+_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=dict).encode
 
 
 class ModelResponseCache:
@@ -60,7 +60,7 @@ class ModelResponseCache:
         """
         self._read = read
         self._enabled = enabled
-        self._lookups: dict[str, asyncio.Future[Mapping[str, Any] | None]] = {}
+        self._lookups: dict[str, list[asyncio.Future[Mapping[str, Any] | None]]] = {}
         self._reader: asyncio.Task[None] | None = None
         self._new: dict[str, dict[str, Any]] = {}
 
@@ -68,12 +68,11 @@ class ModelResponseCache:
         """Return the cached reply, with the cost and the latency that it had; None if there is none."""
         if not self._enabled:
             return None
-        if key not in self._lookups:
-            self._lookups[key] = asyncio.get_running_loop().create_future()
-        lookup = self._lookups[key]
+        lookup: asyncio.Future[Mapping[str, Any] | None] = asyncio.get_running_loop().create_future()
+        self._lookups.setdefault(key, []).append(lookup)
         if self._reader is None or self._reader.done():
             self._reader = asyncio.create_task(self._read_batches())
-        body = await asyncio.shield(lookup)
+        body = await lookup
         return None if body is None or _lacks_refusal(body) else _reply_of(body)
 
     def put(self, key: str, request: ModelRequest, reply: ModelReply) -> None:
@@ -88,21 +87,22 @@ class ModelResponseCache:
 
     async def _read_batches(self) -> None:
         while self._lookups:
-            batch = dict(list(self._lookups.items())[:_READ_LIMIT])
+            batch = dict(islice(self._lookups.items(), _READ_LIMIT))
             for key in batch:
                 del self._lookups[key]
+            lookups = [(key, lookup) for key, of_key in batch.items() for lookup in of_key]
             try:
                 bodies = await asyncio.to_thread(self._read, list(batch))
             except Exception as error:
-                for lookup in batch.values():
-                    lookup.set_exception(error)
-                    lookup.exception()  # marked as retrieved, also if nobody waits any more
+                for _, lookup in lookups:
+                    if not lookup.done():  # its task was cancelled
+                        lookup.set_exception(error)
                 continue
             except BaseException:
-                for lookup in batch.values():
+                for _, lookup in lookups:
                     lookup.cancel()
                 raise
-            for key, lookup in batch.items():
+            for key, lookup in lookups:
                 if not lookup.done():
                     lookup.set_result(bodies.get(key))
 

@@ -9,6 +9,7 @@ import httpx
 
 from promptuary.models.connections import requests_handled_by
 from promptuary.models.direct.plain_completion import plain_completion
+from promptuary.models.direct.plain_message import plain_message
 from promptuary.models.direct.route import PROBE, RequestBuilt, Route, learned_route, stop_at_request
 from promptuary.models.direct.sessions import LoopSessions, ReceivedResponse
 
@@ -39,7 +40,7 @@ class DirectChat:
         self._route: Route | None = None
 
     async def ainvoke(self, messages: Sequence[Any]) -> Any:
-        """Return LangChain's message, or raise the error that LangChain's model raises."""
+        """Return LangChain's message, or a plain one where it has nothing else; raise the error that LangChain's model raises."""
         route = self._route if self._learned else await self._learn()
         try:
             body = None if route is None else route.body(messages)
@@ -54,7 +55,7 @@ class DirectChat:
         completion = plain_completion(response, parsed=route.parsed)
         if completion is None:
             return await self._replay(messages, response)
-        return _message(self._chat._create_chat_result(completion))
+        return plain_message(completion) or _message(self._chat._create_chat_result(completion))
 
     async def _learn(self) -> Route | None:
         async with self._learning:

@@ -22,7 +22,7 @@ def plain_completion(response: ReceivedResponse, *, parsed: bool) -> dict[str, A
     if response.status != 200 or not _is_json(response):
         return None
     try:
-        body = json.loads(response.content, parse_constant=_no_number)
+        body = _decode(response.content.decode(json.detect_encoding(response.content), "surrogatepass"))
     except ValueError:
         return None
     if not isinstance(body, dict) or body.get("error") or not _is_usage(body.get("usage")):
@@ -87,3 +87,6 @@ def _is_usage(usage: Any) -> bool:
 
 def _no_number(name: str) -> Any:
     raise ValueError(name)
+
+
+_decode = json.JSONDecoder(parse_constant=_no_number).decode

@@ -107,6 +107,9 @@ def _roles(sent: Sequence[Mapping[str, Any]]) -> Mapping[str, str] | None:
     return roles if same == [list(copy.items()) for copy in sent] else None
 
 
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
+
+
 def _json(value: Any) -> bytes:
     """Return JSON as OpenAI's package writes it."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+    return _encode(value).encode()

@@ -5,6 +5,7 @@ import ssl
 import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING
 
 import httpx
@@ -37,7 +38,7 @@ class ReceivedResponse:
 
     Attributes:
         status: of HTTP.
-        headers: in their order, as received, without those of an encoding that is undone.
+        headers: in their order, as received; those of an encoding, too, which is undone.
         content: the body.
     """
 
@@ -47,7 +48,7 @@ class ReceivedResponse:
 
     def to(self, request: httpx.Request) -> httpx.Response:
         """Return the response as httpx would have returned it for a request."""
-        return httpx.Response(self.status, headers=list(self.headers), content=self.content, request=request)
+        return httpx.Response(self.status, headers=_without_encoding(self.headers), content=self.content, request=request)
 
 
 class LoopSessions:
@@ -79,10 +80,10 @@ class LoopSessions:
                 headers=endpoint.headers,
                 allow_redirects=False,
                 ssl=self._ssl_context() if encrypted else True,
-                timeout=aiohttp.ClientTimeout(sock_connect=endpoint.timeout, sock_read=endpoint.timeout),
+                timeout=_time_limits(endpoint.timeout),
             ) as response:
                 content = await response.read()
-                return ReceivedResponse(response.status, _without_encoding(response.raw_headers), content)
+                return ReceivedResponse(response.status, response.raw_headers, content)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise _transport_error(error) from error
 
@@ -105,15 +106,23 @@ class LoopSessions:
         return session
 
 
+@cache
 def _exact(url: str) -> "aiohttp.client.URL":  # type: ignore[name-defined]  # yarl's, which aiohttp takes
     import yarl
 
     return yarl.URL(url, encoded=True)
 
 
-def _without_encoding(headers: tuple[tuple[bytes, bytes], ...]) -> tuple[tuple[bytes, bytes], ...]:
+@cache
+def _time_limits(seconds: float | None) -> "aiohttp.ClientTimeout":
+    import aiohttp
+
+    return aiohttp.ClientTimeout(sock_connect=seconds, sock_read=seconds)
+
+
+def _without_encoding(headers: tuple[tuple[bytes, bytes], ...]) -> list[tuple[bytes, bytes]]:
     undone = (b"content-encoding", b"content-length", b"transfer-encoding")
-    return tuple((name, value) for name, value in headers if name.lower() not in undone)
+    return [(name, value) for name, value in headers if name.lower() not in undone]
 
 
 def _transport_error(error: BaseException) -> httpx.TransportError:

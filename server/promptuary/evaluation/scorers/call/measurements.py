@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from promptuary.evaluation.scorers.dependencies import ScorerDependencies
 from promptuary.evaluation.scorers.score import BaseScorer, Score, ScorerInput
@@ -21,6 +21,8 @@ Unit = Literal["words", "tokens"]
 @dataclass(frozen=True)
 class Levenshtein(BaseScorer):
     """Passes if at most `threshold` characters are inserted, deleted or replaced between the output and the text."""
+
+    waits: ClassVar[bool] = False
 
     reference: ValueTemplate
     threshold: float
@@ -68,6 +70,8 @@ class CountRange:
 class OutputCount(BaseScorer):
     """Passes if the number of words (separated by white space) or of tokens (as the provider counts) is in the range."""
 
+    waits: ClassVar[bool] = False
+
     range_: ValueTemplate
     unit: Unit
 
@@ -98,6 +102,8 @@ def _output_tokens(sample: ScorerInput) -> int:
 class Latency(BaseScorer):
     """Passes if the output came within `threshold` milliseconds."""
 
+    waits: ClassVar[bool] = False
+
     threshold: float
 
     async def score(self, sample: ScorerInput) -> Score:
@@ -111,6 +117,8 @@ class Latency(BaseScorer):
 @dataclass(frozen=True)
 class Cost(BaseScorer):
     """Passes if the call cost at most `threshold` US dollars."""
+
+    waits: ClassVar[bool] = False
 
     threshold: float
 
@@ -129,6 +137,8 @@ class Perplexity(BaseScorer):
     With `normalized` the score is 1 / (1 + perplexity) and passes at the threshold or above; else it is 1 or 0. Without a
     threshold it always passes, with `not-` too.
     """
+
+    waits: ClassVar[bool] = False
 
     threshold: float | None
     normalized: bool
@@ -150,6 +160,8 @@ class Perplexity(BaseScorer):
 @dataclass(frozen=True)
 class FinishReason(BaseScorer):
     """Passes if the model stopped for this reason, in its provider's word and in any case."""
+
+    waits: ClassVar[bool] = False
 
     expected: ValueTemplate
 

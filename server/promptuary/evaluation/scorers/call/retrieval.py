@@ -8,7 +8,7 @@ information retrieval with binary relevance, cut off at `config: {k: …}` where
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from pydantic import JsonValue
 
@@ -52,6 +52,8 @@ class RetrievalScorer(BaseScorer):
         measure: of the retrieved documents.
         k: how many documents are measured; None for all.
     """
+
+    waits: ClassVar[bool] = False
 
     relevant: ValueTemplate
     threshold: float

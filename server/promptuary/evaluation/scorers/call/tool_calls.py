@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, ClassVar
 
 from promptuary.evaluation.json_object import JsonObject
 from promptuary.evaluation.scorers.dependencies import ScorerDependencies
@@ -33,6 +33,8 @@ class ValidToolCalls(BaseScorer):
     The calls are those that the provider reports; else the output itself, as JSON in OpenAI's form. `single` also accepts the
     older form of one function. promptfoo does not invert these types by `not-`; here `not-` inverts them as all others.
     """
+
+    waits: ClassVar[bool] = False
 
     single: bool
 
@@ -71,6 +73,8 @@ class ToolCallF1(BaseScorer):
     The names are those of the calls that the provider reports; else of the output, as JSON in OpenAI's, Anthropic's or
     Google's form, whole or line by line. `not-` inverts the verdict and keeps the score, as in promptfoo.
     """
+
+    waits: ClassVar[bool] = False
 
     expected: ValueTemplate
     threshold: float

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from promptuary.evaluation.scorers.dependencies import ScorerDependencies
 from promptuary.evaluation.scorers.patterns import re2_pattern
@@ -53,6 +53,8 @@ class IsHtml(BaseScorer):
 @dataclass(frozen=True)
 class ContainsHtml(BaseScorer):
     """Passes if the output has at least two signs of HTML: tags, an entity, a comment, an attribute."""
+
+    waits: ClassVar[bool] = False
 
     async def score(self, sample: ScorerInput) -> Score:
         """Count the signs."""

@@ -8,7 +8,7 @@ match.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from pydantic import JsonValue
 
@@ -56,6 +56,8 @@ class ElementsValue(ScorerValue):
 class IsXml(BaseScorer):
     """Passes if the whole output is one XML document with the required elements."""
 
+    waits: ClassVar[bool] = False
+
     elements: ValueTemplate
 
     async def score(self, sample: ScorerInput) -> Score:
@@ -68,6 +70,8 @@ class IsXml(BaseScorer):
 @dataclass(frozen=True)
 class ContainsXml(BaseScorer):
     """Passes if an XML element in the output has the required elements."""
+
+    waits: ClassVar[bool] = False
 
     elements: ValueTemplate
 

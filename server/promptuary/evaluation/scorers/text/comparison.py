@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import JsonValue
 
@@ -83,6 +83,8 @@ class EqualsValue(TemplateValue):
 class Equals(BaseScorer):
     """Passes if the output is the value: an object, a list or null as JSON, with keys in any order; everything else as text."""
 
+    waits: ClassVar[bool] = False
+
     expected: ValueTemplate
 
     async def score(self, sample: ScorerInput) -> Score:
@@ -100,6 +102,8 @@ class Equals(BaseScorer):
 @dataclass(frozen=True)
 class Contains(BaseScorer):
     """Passes if the output contains the text, or any or all of several; `ignore_case` compares in lower case."""
+
+    waits: ClassVar[bool] = False
 
     expected: ValueTemplate
     quantity: Quantity
@@ -125,6 +129,8 @@ class Contains(BaseScorer):
 @dataclass(frozen=True)
 class StartsWith(BaseScorer):
     """Passes if the output begins with the text."""
+
+    waits: ClassVar[bool] = False
 
     expected: ValueTemplate
 

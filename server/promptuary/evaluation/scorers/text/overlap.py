@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from pydantic import JsonValue
 
@@ -61,6 +61,8 @@ class Metric:
 @dataclass(frozen=True)
 class Overlap(BaseScorer):
     """Passes if the overlap of the output with the text, or with the best of several, reaches `threshold`."""
+
+    waits: ClassVar[bool] = False
 
     references: ValueTemplate
     threshold: float

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from promptuary.evaluation.scorers.dependencies import ScorerDependencies
 from promptuary.evaluation.scorers.score import BaseScorer, Score, ScorerInput
@@ -60,6 +60,8 @@ class IsRefusal(BaseScorer):
 
     An empty output counts as a refusal, with a score of 0 either way, as in promptfoo.
     """
+
+    waits: ClassVar[bool] = False
 
     async def score(self, sample: ScorerInput) -> Score:
         """Check the provider's report, compare the beginning of the output, then search it for phrases."""
