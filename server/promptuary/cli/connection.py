@@ -20,7 +20,6 @@ from promptuary.prompt.name import is_name
 if TYPE_CHECKING:  # what a command imports when it needs it
     import httpx
 
-    from promptuary.api.services import Services
     from promptuary.cli.embedded.service import EmbeddedService
 
 
@@ -62,9 +61,9 @@ class ApiClient:
         return self._embedded is not None
 
     @property
-    def services(self) -> "Services | None":
-        """The services in this process, which import the whole app; None where a server is called."""
-        return None if self._embedded is None else self._embedded.services
+    def services(self) -> "EmbeddedService | None":
+        """The service in this process; None where a server is called."""
+        return self._embedded
 
     def get(self, path: str, **query: Any) -> Any:
         """Send a GET request; query parameters that are None are omitted."""
@@ -106,11 +105,11 @@ class ApiClient:
             raise
 
     def _call(self, method: str, path: str, **more: Any) -> Any:
-        if self._embedded is not None and "content" not in more:
+        if self._embedded is not None:
             from promptuary.cli.embedded.direct_call import NotDirect
 
             try:
-                response = self._embedded.call(method, path, more.get("params", {}), more.get("json"))
+                response = self._embedded.call(method, path, more.get("params", {}), more.get("json"), more.get("content"))
             except NotDirect:
                 pass  # the app answers
             except PromptuaryError as error:

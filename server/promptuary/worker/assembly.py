@@ -1,19 +1,14 @@
 """The composition of a worker. The command line executes its own runs with the same components."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 
 from promptuary.context import retrieval as context_retrieval
-from promptuary.context.rendering import ContextRenderer
 from promptuary.context.retrieval import PassageRetrieval
 from promptuary.context.vector_source import build_embedding_backend
 from promptuary.core.clock import Clock, wall_clock
 from promptuary.core.database import Database
 from promptuary.core.settings import Settings
-from promptuary.evaluation.execution.accounting import AccountedRunner
-from promptuary.evaluation.execution.executor import RunExecutor
-from promptuary.evaluation.execution.finished_run_events import FinishedRunEvents
-from promptuary.evaluation.runs.store import Run
 from promptuary.evaluation.scorers.catalog import scorer_types
 from promptuary.evaluation.tracking.mlflow_tracker import MlflowTracker
 from promptuary.evaluation.tracking.topic import TRACKING_TOPIC
@@ -22,11 +17,11 @@ from promptuary.models.chat_models import ChatModels
 from promptuary.registry import similarity
 from promptuary.scheduling import alert_webhook
 from promptuary.scheduling.alert_webhook import AlertWebhook
-from promptuary.scheduling.drop_alerts import DropAlerts
 from promptuary.scheduling.scheduler import Scheduler
 from promptuary.search.prompt_vectors import PromptVectors
 from promptuary.webhooks import publication
 from promptuary.webhooks.delivery import WebhookDelivery
+from promptuary.worker.executor_assembly import build_executor
 from promptuary.worker.loop import Worker
 
 
@@ -74,44 +69,3 @@ def build_worker(
             open_retrieval.close()
         if database is None:
             open_database.dispose()
-
-
-def build_executor(
-    settings: Settings, database: Database, clock: Clock, retrieval: PassageRetrieval, models: ChatModels
-) -> RunExecutor:
-    """Build the executor of runs: in this process, or on a Ray cluster if the settings choose one."""
-    run_remotely = None
-    if settings.executor == "ray":
-        from promptuary.evaluation.execution.ray_runner import RayRunner
-
-        run_remotely = RayRunner(settings, open_ray_worker).run
-    renderer = ContextRenderer(retrieval, settings)
-    return RunExecutor(
-        database,
-        clock,
-        settings,
-        renderer,
-        models,
-        embed=lambda texts: retrieval.backend.embedder.embed(texts),
-        run_remotely=run_remotely,
-        listeners=(DropAlerts(), FinishedRunEvents()),
-    )
-
-
-@contextmanager
-def open_ray_worker(settings: Settings, run: Run, share: int) -> Iterator[AccountedRunner]:
-    """Build the runner of a run's items on a worker of a Ray cluster, with its own connections and models."""
-    from promptuary.evaluation.execution.ray_runner import CHUNKS_PER_WORKER
-
-    database = Database(settings.sql_url)
-    retrieval = PassageRetrieval(database, wall_clock, build_embedding_backend(database, settings))
-    models = ChatModels(settings)
-    try:
-        alone = settings.model_copy(update={"executor": "local"})
-        executor = build_executor(alone, database, wall_clock, retrieval, models)
-        with ExitStack() as closing:
-            yield executor.open_runner(run, closing, share, max(1, share // CHUNKS_PER_WORKER))
-    finally:
-        models.close()
-        retrieval.close()
-        database.dispose()

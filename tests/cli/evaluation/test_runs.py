@@ -322,16 +322,16 @@ def test_reports_of_ended_runs_are_written_where_a_later_run_cannot_be_followed(
 def test_code_in_suites_is_allowed_for_one_command_and_not_against_a_server(
     run: Run, suite_of: Callable[..., Path], served: UseServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from promptuary.api import app
+    from promptuary.worker import executor_assembly
 
     allowed: list[bool] = []
-    create_app = app.create_app
+    build_executor = executor_assembly.build_executor
 
-    def create(settings: Any, **dependencies: Any) -> Any:
+    def build(settings: Any, *dependencies: Any) -> Any:
         allowed.append(settings.code_scorers)
-        return create_app(settings, **dependencies)
+        return build_executor(settings, *dependencies)
 
-    monkeypatch.setattr(app, "create_app", create)
+    monkeypatch.setattr(executor_assembly, "build_executor", build)
     assert run("eval", "run", suite_of("yes"), "--allow-code").code == 0
     assert run("eval", "run", suite_of("yes")).code == 0
     monkeypatch.setenv("PROMPTUARY_CODE_SCORERS", "true")

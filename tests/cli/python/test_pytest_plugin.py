@@ -9,10 +9,10 @@ import pytest
 
 from promptuary.api import app
 from promptuary.cli.python.evaluate import evaluate
-from promptuary.worker import assembly
+from promptuary.worker import executor_assembly
 
 # Imported for good: `pytester` removes the modules that a test imports, and tables can be defined once in a process.
-LOADED = (app, assembly, evaluate)
+LOADED = (app, executor_assembly, evaluate)
 PLUGIN = ("-p", "no:cacheprovider", "-rxf")  # the plug-in is loaded by its entry point
 EXACT = {"type": "equals", "value": "{{expected}}", "name": "exact"}
 Pytest = Callable[..., Any]

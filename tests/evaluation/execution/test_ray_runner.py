@@ -21,7 +21,7 @@ from promptuary.evaluation.plan import CaseResult
 from promptuary.evaluation.runs import store
 from promptuary.evaluation.runs.service import RunService
 from promptuary.evaluation.runs.store import Run, RunState
-from promptuary.worker.assembly import open_ray_worker
+from promptuary.worker.executor_assembly import open_ray_worker
 
 pytestmark = pytest.mark.process
 

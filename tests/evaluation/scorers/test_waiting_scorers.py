@@ -1,4 +1,4 @@
-"""A scorer that never waits is run without a task, and says so of itself."""
+"""A scorer that never waits is run without a task, and has a mark for it."""
 
 import asyncio
 import dis

@@ -6,13 +6,14 @@ answers: it has every rule, and its own words for what it refuses.
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from promptuary.access.unit_of_work import UnitOfWork
+from promptuary.core.settings import Settings
 from promptuary.core.wire import parse_strict_json
 from promptuary.prompt.errors import PromptuaryError
 from promptuary.prompt.name import is_name
@@ -39,12 +40,16 @@ class Request:
     Attributes:
         names: the parts of the path that are names or numbers, in their order.
         query: the query parameters.
+        settings: of the service.
         body: the value of the JSON body; None for a request without one.
+        lines: the body where it is JSON lines, piece by piece; None for another.
     """
 
     names: tuple[str, ...]
     query: Mapping[str, Any]
+    settings: Settings
     body: Any = None
+    lines: Iterable[bytes] | None = None
 
     def name(self, place: int = 0) -> str:
         """Return a name of the path."""
@@ -114,10 +119,12 @@ class DirectCall:
     Attributes:
         prepare: reads a request, and returns what is to be done in the transaction; raises NotDirect before anything is done.
         writes: whether the transaction is one that writes.
+        takes_lines: whether the request's body is JSON lines.
     """
 
     prepare: Callable[[Request], Work]
     writes: bool = False
+    takes_lines: bool = False
 
 
 def to_json(model: BaseModel) -> str:

@@ -8,7 +8,7 @@ web framework takes longer to import than most commands take to run.
 import importlib
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote
@@ -25,7 +25,7 @@ if TYPE_CHECKING:  # the web framework
     import httpx
 
     from promptuary.api.middleware import RequestMiddleware
-    from promptuary.api.services import Services
+    from promptuary.context.retrieval import PassageRetrieval
 
 BODY_LIMIT = 2**30
 """In bytes: there is nobody from whom the service in this process is to be protected."""
@@ -63,6 +63,14 @@ _ROUTES = (
     _route("PUT", "/prompts/*/labels/*", "registry_calls", "MOVE_LABEL"),
     _route("DELETE", "/prompts/*/labels/*", "registry_calls", "REMOVE_LABEL"),
     _route("POST", "/prompts/*/labels/*/rollback", "registry_calls", "ROLL_BACK"),
+    _route("POST", "/datasets/*/versions", "evaluation_calls", "PUT_DATASET"),
+    _route("GET", "/suites/*", "evaluation_calls", "READ_SUITE"),
+    _route("PUT", "/suites/*", "evaluation_calls", "PUT_SUITE"),
+    _route("POST", "/runs", "evaluation_calls", "SUBMIT_RUN"),
+    _route("POST", "/runs/check", "evaluation_calls", "CHECK_RUN"),
+    _route("GET", "/runs/*", "evaluation_calls", "READ_RUN"),
+    _route("GET", "/runs/*/results", "evaluation_calls", "LIST_RESULTS"),
+    _route("POST", "/runs/*/interrupt", "evaluation_calls", "INTERRUPT_RUN"),
 )
 
 
@@ -94,12 +102,17 @@ class EmbeddedService:
             self._client.close()
         if self._app is not None:
             self._app.close()
+        elif "retrieval" in vars(self):
+            self.retrieval.close()
         self.database.dispose()
 
-    @property
-    def services(self) -> "Services":
-        """The app's services."""
-        return self.app.services
+    @cached_property
+    def retrieval(self) -> "PassageRetrieval":
+        """What retrieves passages, for the app and for runs in this process."""
+        from promptuary.context.retrieval import PassageRetrieval
+        from promptuary.context.vector_source import build_embedding_backend
+
+        return PassageRetrieval(self.database, wall_clock, build_embedding_backend(self.database, self.settings))
 
     @property
     def app(self) -> "RequestMiddleware":
@@ -109,7 +122,7 @@ class EmbeddedService:
             from promptuary.core.logs import configure_logging
 
             configure_logging("ERROR")
-            self._app = create_app(self.settings, database=self.database)
+            self._app = create_app(self.settings, database=self.database, retrieval=self.retrieval)
         return self._app
 
     @property
@@ -121,7 +134,9 @@ class EmbeddedService:
             self._client = app_client(self.app, self._project)
         return self._client
 
-    def call(self, method: str, path: str, query: Mapping[str, Any], body: Any = None) -> str | None:
+    def call(
+        self, method: str, path: str, query: Mapping[str, Any], body: Any = None, lines: Iterable[bytes] | None = None
+    ) -> str | None:
         """Execute a request directly.
 
         Args:
@@ -129,6 +144,7 @@ class EmbeddedService:
             path: its path under `/v1`, whose parts are quoted.
             query: its query parameters.
             body: the value of its JSON body.
+            lines: its body where that is JSON lines, which are read only by a call that takes them.
 
         Returns:
             the JSON of the response; None for a response without a body.
@@ -141,7 +157,10 @@ class EmbeddedService:
             match = route.path.fullmatch(path) if route.method == method else None
             if match is not None:
                 call = route.call()
-                work = call.prepare(Request(tuple(unquote(part) for part in match.groups()), query, body))
+                if call.takes_lines != (lines is not None):
+                    raise NotDirect
+                names = tuple(unquote(part) for part in match.groups())
+                work = call.prepare(Request(names, query, self.settings, body, lines))
                 break
         else:
             raise NotDirect

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 from promptuary.cli.connection import NotInstalled
 from promptuary.cli.evaluation.interruption import Interruption
 from promptuary.cli.evaluation.progress import OnProgress, RunProgress
+from promptuary.core.clock import wall_clock
 
 if TYPE_CHECKING:
-    from promptuary.api.services import Services
+    from promptuary.cli.embedded.service import EmbeddedService
     from promptuary.evaluation.runs.store import Run
 
 
@@ -37,7 +38,7 @@ class LocalExecution:
         folder: of the suite's file, where modules of its functions are, beside those of the current folder.
     """
 
-    services: "Services"
+    services: "EmbeddedService"
     project: str | None = None
     executor: Executor = Executor.LOCAL
     deliver: Callable[[], None] | None = None
@@ -52,8 +53,9 @@ class LocalExecution:
             NotInstalled: when a part that the run needs is not installed.
         """
         try:
+            from promptuary.core.logs import configure_logging
             from promptuary.models.chat_models import ChatModels
-            from promptuary.worker.assembly import build_executor
+            from promptuary.worker.executor_assembly import build_executor
         except ModuleNotFoundError as error:
             raise NotInstalled(f"running a suite needs {error.name}; install promptuary[evaluation,context,local]") from None
         run = self._lease(run_id)
@@ -65,9 +67,10 @@ class LocalExecution:
         folders = [str(path.absolute()) for path in (self.folder, Path()) if path is not None]
         code_path = os.pathsep.join(filter(None, [*folders, settings.code_path]))
         settings = settings.model_copy(update={"code_path": code_path})
+        configure_logging("ERROR")  # the command reports what happened
         models = ChatModels(services.settings)
         try:
-            run_executor = build_executor(settings, services.database, services.clock, services.retrieval, models)
+            run_executor = build_executor(settings, services.database, wall_clock, services.retrieval, models)
             with interruption.deferred():
                 run_executor.execute(
                     run,
@@ -89,9 +92,9 @@ class LocalExecution:
 
         services = self.services
         try:
-            caller = local_caller(services.database, services.clock(), self.project or DEFAULT_PROJECT)
+            caller = local_caller(services.database, wall_clock(), self.project or DEFAULT_PROJECT)
             with services.database.write() as session:
-                unit = UnitOfWork(session, caller, services.clock, services.settings)
+                unit = UnitOfWork(session, caller, wall_clock, services.settings)
                 return RunService(unit).lease(run_id, worker_name())
         except Conflict:
             return None
@@ -107,4 +110,4 @@ class LocalExecution:
 
         services = self.services
         tracker = MlflowTracker(services.settings, services.database)
-        outbox.relay(services.database, services.clock, TRACKING_TOPIC, tracker.deliver)
+        outbox.relay(services.database, wall_clock, TRACKING_TOPIC, tracker.deliver)

@@ -23,7 +23,7 @@ def run_execution(work: Coroutine[Any, Any, Outcome]) -> Outcome:
 
 @contextmanager
 def rare_collections() -> Iterator[None]:
-    """Leave out what exists already from garbage collections of the block, and collect new objects less often."""
+    """Keep garbage collections of the block from what exists already, and collect new objects less often."""
     thresholds = gc.get_threshold()
     gc.freeze()
     gc.set_threshold(max(NEW_OBJECTS, thresholds[0]) if thresholds[0] else 0, *thresholds[1:])

@@ -40,7 +40,7 @@ class DirectChat:
         self._route: Route | None = None
 
     async def ainvoke(self, messages: Sequence[Any]) -> Any:
-        """Return LangChain's message, or a plain one where it has nothing else; raise the error that LangChain's model raises."""
+        """Return LangChain's message, or a plain one where that is all; raise the error of LangChain's model."""
         route = self._route if self._learned else await self._learn()
         try:
             body = None if route is None else route.body(messages)
