@@ -292,6 +292,7 @@ def test_tool_calls_are_the_output_of_a_reply_without_text(run_items: Make) -> N
 
     (called,) = json.loads(result.output or "")
     assert called == {"id": "t1", "type": "function", "function": {"name": "look_up", "arguments": '{"id": 3}'}}
+    assert "answer" not in result.detail
 
 
 def test_characters_that_no_database_stores_are_replaced(run_items: Make) -> None:

@@ -52,12 +52,16 @@ IGNORED_SETTINGS: Mapping[str, str] = {
     "timeout": "PROMPTUARY_CASE_TIMEOUT sets how long a case may take",
     "maxRetries": "calls that may succeed later are repeated",
     "showThinking": "reasoning is kept apart from the output",
+    "stream": "an output is scored when it is whole, however it was sent",
     "apiKeyRequired": "keys are set in the environment where the suite is run",
     "description": _NAMES,
     "label": _NAMES,
     "metadata": _NAMES,
 }
 """Settings that reach no model, and why they have no place here."""
+HTTP_SETTINGS = ("url", "method", "body", "queryParams", "transformResponse", "transformRequest", "validateStatus")
+_FILE_SETTINGS = ("tools", "functions", "response_format")
+"""Settings that may stand in a file of their own."""
 ENDPOINT_SETTINGS = frozenset(
     {"apiBaseUrl", "apiHost", "apiVersion", "baseUrl", "region", "projectId", "headers", "deploymentName"}
 )
@@ -103,17 +107,19 @@ def _read(entry: Any, folder: PromptfooFolder) -> Iterator[Provider]:
     elif isinstance(entry, str):
         yield Provider(entry)
     elif isinstance(entry, dict) and isinstance(entry.get("id"), str):
-        yield _provider(entry["id"], entry)
+        yield _provider(entry["id"], entry, folder)
     elif isinstance(entry, dict) and len(entry) == 1:
         ((name, options),) = entry.items()
         options = options if isinstance(options, dict) else {}
-        yield _provider(options.get("id") or name, options)
+        yield _provider(name, {"label": options.get("id"), **options}, folder)
     else:
         raise Unsupported("is no provider: a name, or an object with `id`")
 
 
-def _provider(name: str, options: RawObject) -> Provider:
+def _provider(name: str, options: RawObject, folder: PromptfooFolder) -> Provider:
     config, prompts = options.get("config") or {}, options.get("prompts")
+    if isinstance(config, dict):
+        config = {key: folder.inline(value) if key in _FILE_SETTINGS else value for key, value in config.items()}
     return Provider(name, options.get("label"), config, prompts, options.get("transform"))
 
 
@@ -161,6 +167,8 @@ def content_settings(config: RawObject, model: str, report: TranslationReport, p
             report.carry("provider config", key, place)
         elif key in IGNORED_SETTINGS:
             report.leave("provider config", key, IGNORED_SETTINGS[key], place)
+        elif key in HTTP_SETTINGS:
+            report.leave("provider config", key, "is a setting of `http` providers, which promptfoo reads for no model", place)
         elif key in PRICE_SETTINGS:
             report.change("provider config", key, "a suite's `prices` state what a model costs, else published ones", place)
         elif key in CREDENTIAL_SETTINGS:

@@ -31,6 +31,7 @@ from promptuary.evaluation.promptfoo.prompts import ConvertedPrompt, read_prompt
 from promptuary.evaluation.promptfoo.providers import Provider, read_providers
 from promptuary.evaluation.promptfoo.raw import RawObject
 from promptuary.evaluation.promptfoo.report import PartOutcome, TranslationReport, Unsupported
+from promptuary.evaluation.promptfoo.shared_options import with_shared_settings, without_own_provider
 from promptuary.evaluation.promptfoo.template import fill_template, fill_variables, resolve_variables, to_javascript_text
 from promptuary.evaluation.promptfoo.tests import ExpandedTest, read_tests
 from promptuary.evaluation.suites.suite import Suite
@@ -145,6 +146,9 @@ class _Translator:
         value = read_providers(config.get("providers", config.get("targets", [])), self.folder, self.report)
         with closing(JavaScriptEngine(processes=1)) as engine:
             rows = read_tests(config, self.folder, self.report, engine)
+        rows = without_own_provider(rows, value, self.report)
+        if self.models is not None or not any_application(value):
+            rows, prompts = with_shared_settings(rows, prompts, self.report)
         for row in rows:
             report_test_options(row.options, row.others, row.place, self.report)
         providers = matrix.chosen("providers", rows, value)
@@ -164,8 +168,11 @@ class _Translator:
             if not supported:
                 self._nothing(what)
                 return None
-        if not any(case.asserts for case in cases):
-            self.report.refuse("file", self.path.name, "no test has an assertion: every output would pass", "tests")
+        gate = [DEFAULT_GATE]
+        if not any(row.asserts for row in rows):
+            gate = []
+            why = "no test has an assertion, so nothing is demanded of the outputs: the run ends in 'no gate'"
+            self.report.change("file", self.path.name, why, "tests")
         if "echo:" in models and any(content.type == "chat" for content, _ in contents):
             why = "answers with a chat's last user message; promptfoo's echo gives the whole chat as JSON"
             self.report.change("provider", "echo", why, "providers")
@@ -176,7 +183,7 @@ class _Translator:
                 "dataset": name,
                 "repeats": options.repeats,
                 "concurrency": options.concurrency,
-                "gate": [DEFAULT_GATE],
+                "gate": gate,
                 "max_unrunnable": 0.0,
                 "model_transforms": transforms,
             }

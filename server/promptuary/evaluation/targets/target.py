@@ -53,7 +53,7 @@ class TargetReply:
         passages: the retrieved passages in the prompt.
         tools: what the model was offered to call, in OpenAI's form.
         timed: whether it was measured how long the response took.
-        value: the output as JSON where an application answered with no text; None for the reply's text.
+        value: the output as JSON where an application answered with no text; None for the reply's output.
         template: of the prompt, as it was before it was rendered.
         metadata: what an application stated beside its output.
         added: in a conversation, the messages that the turn has added to it.
@@ -74,7 +74,7 @@ class TargetReply:
     @property
     def output(self) -> Any:
         """The output as JSON."""
-        return self.reply.text if self.value is None else self.value
+        return self.reply.output if self.value is None else self.value
 
     @property
     def latency_ms(self) -> float | None:

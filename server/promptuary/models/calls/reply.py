@@ -1,11 +1,10 @@
 """LangChain's messages, parsed into replies."""
 
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from promptuary.models.calls.reasoning import message_reasoning, split_reasoning
-from promptuary.models.calls.request import ModelReply
+from promptuary.models.calls.request import ModelReply, calls_text
 from promptuary.prompt.text import replace_refused
 
 Price = Callable[[Mapping[str, int] | None], float | None]
@@ -37,7 +36,7 @@ def parse_reply(message: Any, latency_ms: float, parsed: Any = None, price: Pric
     tokens = _tokens(getattr(message, "usage_metadata", None))
     reasoning, text = _reasoning_and_text(message, verbatim=bool(metadata.get(VERBATIM)))
     return ModelReply(
-        text=text or (_calls_json(calls, invalid_calls) if calls or invalid_calls else refusal or ""),
+        text=text or (calls_text(calls, invalid_calls) if calls or invalid_calls else refusal or ""),
         tool_calls=calls,
         invalid_tool_calls=invalid_calls,
         refusal=refusal,
@@ -53,10 +52,7 @@ def parse_reply(message: Any, latency_ms: float, parsed: Any = None, price: Pric
 
 def own_text(reply: ModelReply) -> str:
     """Return the text that the model wrote itself: empty where its output stands for calls of tools or for a refusal."""
-    if reply.text == reply.refusal:
-        return ""
-    calls = reply.tool_calls or reply.invalid_tool_calls
-    return "" if calls and reply.text == _calls_json(reply.tool_calls, reply.invalid_tool_calls) else reply.text
+    return "" if reply.text == reply.refusal or not isinstance(reply.output, str) else reply.text
 
 
 def _invalid_call(call: Mapping[str, Any]) -> dict[str, Any]:
@@ -94,18 +90,3 @@ def _tokens(usage: Mapping[str, Any] | None) -> dict[str, int] | None:
     tokens = {"input": usage["input_tokens"], "output": usage["output_tokens"]}
     cache_read = (usage.get("input_token_details") or {}).get("cache_read")
     return tokens | {"cache_read": cache_read} if cache_read else tokens
-
-
-def _calls_json(calls: Sequence[Mapping[str, Any]], invalid_calls: Sequence[Mapping[str, Any]]) -> str:
-    """Return tool calls in OpenAI's form; the arguments of an invalid one as the model wrote them."""
-    arguments = [(call, json.dumps(call["args"], ensure_ascii=False)) for call in calls]
-    arguments += [(call, call["args"]) for call in invalid_calls]
-    return replace_refused(
-        json.dumps(
-            [
-                {"id": call.get("id"), "type": "function", "function": {"name": call["name"], "arguments": text}}
-                for call, text in arguments
-            ],
-            ensure_ascii=False,
-        )
-    )

@@ -1,8 +1,11 @@
 """The request and the reply of a model call, and the protocols of who provides and who calls models."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
+
+from promptuary.prompt.text import replace_refused
 
 
 class ChatModelSource(Protocol):
@@ -81,6 +84,32 @@ class ModelReply:
     cost: float | None = None
     latency_ms: float = 0.0
     cached: bool = False
+
+    @property
+    def output(self) -> Any:
+        """The output as JSON: a list of calls, in OpenAI's form, where the model requested tools alone; else the text."""
+        if not self.tool_calls and not self.invalid_tool_calls:
+            return self.text
+        calls = _openai_calls(self.tool_calls, self.invalid_tool_calls)
+        try:
+            return calls if json.loads(self.text) == calls else self.text
+        except ValueError:
+            return self.text
+
+
+def calls_text(calls: Sequence[Mapping[str, Any]], invalid_calls: Sequence[Mapping[str, Any]]) -> str:
+    """Return tool calls in OpenAI's form as JSON; the arguments of an invalid one are as the model wrote them."""
+    body = _openai_calls(calls, invalid_calls)
+    return replace_refused(json.dumps(body, ensure_ascii=False, separators=(",", ":")))
+
+
+def _openai_calls(calls: Sequence[Mapping[str, Any]], invalid_calls: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    arguments = [(call, json.dumps(call["args"], ensure_ascii=False)) for call in calls]
+    arguments += [(call, call["args"]) for call in invalid_calls]
+    return [
+        {"id": call.get("id"), "type": "function", "function": {"name": call["name"], "arguments": text}}
+        for call, text in arguments
+    ]
 
 
 class ModelCaller(Protocol):

@@ -196,7 +196,7 @@ def test_a_call_in_the_last_turn_is_the_answer_where_the_case_has_no_results() -
     earlier = run_conversation(conversation(turns=turns), replies(reply(t={}), "two"))
 
     assert last.error is None
-    assert '"name": "t"' in str(last.output)
+    assert '"name":"t"' in str(last.output)
     assert earlier.error is not None
     assert "another turn follows: write the tool's result" in earlier.error
 

@@ -16,6 +16,8 @@ from promptuary.evaluation.scorers.transforms.steps import PYTHON_FUNCTION, tran
 from promptuary.models.model_spec import parse_model
 from promptuary.prompt.errors import Invalid
 
+PARSED_OUTPUT = "(() => { try { return JSON.parse(output) } catch { return output } })()"
+"""What promptfoo makes of an output of OpenAI in the form of a schema: the value, where it is JSON."""
 PYTHON_REMARK = "is Python, which is run only where an operator sets PROMPTUARY_CODE_SCORERS=true"
 
 
@@ -63,19 +65,29 @@ def model_transforms(
     """
     transforms: RawObject = {}
     for number, provider in enumerate(providers):
-        if not provider.transform:
+        steps = [{"javascript": PARSED_OUTPUT}] if _has_schema(provider) else []
+        if not provider.transform and not steps:
             continue
         place = f"providers[{number}]"
         try:
             model = asked_model(provider, models)
+            own = [read_transform(provider.transform, folder)] if provider.transform else []
             if model is not None:
-                transforms[model] = read_transform(provider.transform, folder)
+                transforms[model] = [*steps, *own] if steps else own[0]
+            if own and model is not None:
                 report.carry("provider", "transform", place)
-            else:
+            elif own:
                 report.leave("provider", "transform", "its model is not asked", place)
         except Unsupported as error:
             report.refuse("provider", "transform", str(error), place)
     return transforms
+
+
+def _has_schema(provider: Provider) -> bool:
+    """Return whether promptfoo parses the outputs of a provider: of OpenAI, in the form of a JSON Schema."""
+    config: Any = provider.config
+    form = config.get("response_format") if isinstance(config, dict) else None
+    return provider.id.startswith("openai:") and isinstance(form, dict) and form.get("type") == "json_schema"
 
 
 def asked_model(provider: Provider, models: Sequence[Any]) -> str | None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from promptuary.evaluation.promptfoo.models.setting_names import with_our_names
 from promptuary.evaluation.promptfoo.providers import Provider, content_settings, model_name
 from promptuary.evaluation.promptfoo.raw import RawObject
 from promptuary.evaluation.promptfoo.report import TranslationReport, Unsupported
@@ -55,7 +56,7 @@ def provider_model(provider: Provider, report: TranslationReport, place: str) ->
         Unsupported: for a provider that is no model here, or a setting of a type or size that is not taken.
     """
     name = model_name(provider.id)
-    config = provider.config if name != "echo:" else {}
+    config = with_our_names(provider.id, provider.config) if name != "echo:" else {}
     own = _own_settings(config, report, place)
     handled = {key for key in config if key in _SPEC_SETTINGS or key in _ADDRESSES or key == "apiKeyEnvar"}
     if "api_key_env" in own:

@@ -1,0 +1,3 @@
+module.exports = {
+  intent: (output) => JSON.parse(output).intent,
+};
