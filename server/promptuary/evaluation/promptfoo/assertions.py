@@ -22,6 +22,9 @@ from promptuary.evaluation.scorers.invalid_value import invalid_value
 from promptuary.evaluation.scorers.score import METRIC
 from promptuary.evaluation.scorers.scorer_type import NoValue, ScorerType
 from promptuary.evaluation.scorers.spec import INVERSE
+from promptuary.evaluation.scorers.unfailing import matches_everything
+from promptuary.evaluation.scorers.value_template import split_list
+from promptuary.prompt.errors import Invalid
 from promptuary.prompt.validation_errors import field_errors_from
 
 TYPE_ALIASES: Mapping[str, str] = {
@@ -182,8 +185,17 @@ class AssertionTranslator:
             return {"value": EMPTY_TEMPLATE}
         if error := value_type_error(name, filled):
             return self._invalid(assertion["type"], error, place)
+        if name == "regex" and matches_everything(filled):
+            self._unfailing(assertion["type"], "its pattern matches the empty text", place)
+        if name in LIST_TYPES and "" in (filled if isinstance(filled, list) else _listed(filled)):
+            filled = filled if isinstance(filled, list) else _listed(filled)
+            self._unfailing(assertion["type"], "one of its texts is empty", place)
         filled = escape_mustache(to_javascript_texts(filled) if name in LIST_TYPES and isinstance(filled, list) else filled)
         return {"value": [EMPTY_TEMPLATE if item == "" else item for item in filled] if isinstance(filled, list) else filled}
+
+    def _unfailing(self, assertion_type: str, reason: str, place: str) -> None:
+        why = f"{reason}, which every output has: it is taken as it is, as in promptfoo, and tests nothing"
+        self.report.change("assertion", assertion_type, why, place)
 
     def _invalid(self, assertion_type: str, error: str, place: str) -> RawObject:
         """Return the value of a scorer that is an error for its test, where promptfoo has an error too."""
@@ -268,3 +280,11 @@ class AssertionTranslator:
             )
         self.report.change("grader", name, "its `rubricPrompt` is the judge's instruction here", place)
         return {"prompt": text}
+
+
+def _listed(value: Any) -> list[str]:
+    """Return the texts of a text that stands for a list; none where it cannot be read."""
+    try:
+        return split_list(value) if isinstance(value, str) and not value.lstrip().startswith("[") else []
+    except Invalid:
+        return []

@@ -69,6 +69,12 @@ class ValueTemplate:
                 return value
         return self.fill(case)
 
+    @property
+    def empty_items(self) -> int:
+        """The number of texts in a list that are empty for every case."""
+        items = self.parsed if isinstance(self.parsed, list) else ()
+        return sum(1 for item in items if isinstance(item, _TextTemplate) and not item.nodes)
+
     def text(self, case: Case) -> str:
         """Return the value as the text that an output is compared with; numbers as JSON writes them (5, not 5.0).
 
@@ -105,6 +111,13 @@ def parse_value(source: Any) -> ValueTemplate:
     """
     parsed = _parse(source)
     return ValueTemplate(parsed, constant=parsed == source)
+
+
+def has_no_content(source: Any) -> bool:
+    """Return whether a text is empty for every case: without a character, or a template of comments alone."""
+    if not isinstance(source, str):
+        return False
+    return source == "" or ("{{" in source and not mustache.parse(source))
 
 
 def value_text(value: Any) -> str:

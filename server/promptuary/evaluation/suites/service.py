@@ -6,6 +6,7 @@ from promptuary.access import audit
 from promptuary.access.unit_of_work import UnitOfWork
 from promptuary.core.errors import FieldError, InvalidRequest, NotFound
 from promptuary.core.paging import Page, build_page, decode_cursor
+from promptuary.evaluation.scorers.unfailing import unfailing_scorers
 from promptuary.evaluation.suites import store
 from promptuary.evaluation.suites.store import StoredSuite
 from promptuary.evaluation.suites.suite import Suite, suite_digest, suite_to_json
@@ -22,12 +23,14 @@ class SuiteService:
         """Write a suite, over the one of its name; runs keep the definition that they ran.
 
         Raises:
-            InvalidRequest: when its dataset or its outputs are not a name: the command line stores their files first.
+            InvalidRequest: when its dataset or its outputs are not a name (the command line stores their files first), and for a
+                scorer that no output can fail.
         """
         message = "must be the name of a stored dataset: a-z 0-9 _ . -"
         errors = [] if is_name(suite.dataset) else [FieldError("dataset", message)]
         outputs = [target.outputs for target in suite.targets if isinstance(target.outputs, str)]
         errors += [FieldError("outputs", message) for name in outputs if not is_name(name)]
+        errors += unfailing_scorers(suite.scorers)
         if errors:
             raise InvalidRequest("the suite cannot be used", errors)
         digest, session, project = suite_digest(suite), self.unit.session, self.unit.caller.project

@@ -20,6 +20,7 @@ from promptuary.evaluation.json_object import JsonObject
 from promptuary.evaluation.scorers.file_values import inline_files
 from promptuary.evaluation.scorers.spec import NESTED_LIMIT, LocatedError, ScorerSpec, validate_with_errors
 from promptuary.evaluation.scorers.transforms.steps import TransformValue
+from promptuary.evaluation.scorers.unfailing import unfailing_scorers
 from promptuary.evaluation.suites.definition import SuiteDefinition
 from promptuary.evaluation.suites.subject import subject_errors
 from promptuary.evaluation.suites.target_files import inline_functions, read_outputs
@@ -190,6 +191,8 @@ def read_suite(path: Path) -> SuiteFile:
         field_errors.append(
             FieldError("scorers", "there is no scorer, and no case has an `assert` of its own: every output would pass")
         )
+    if suite is not None:
+        field_errors += unfailing_scorers(suite.scorers)
     if suite is not None and suite.outputs is not None and cases.conversations:
         field_errors.append(FieldError("outputs", "are there already, and the dataset has conversations, which are asked"))
     outputs = read_outputs(suite.targets, path.parent, cases, field_errors) if suite is not None and len(cases) else {}

@@ -101,7 +101,10 @@ class Equals(BaseScorer):
 
 @dataclass(frozen=True)
 class Contains(BaseScorer):
-    """Passes if the output contains the text, or any or all of several; `ignore_case` compares in lower case."""
+    """Passes if the output contains the text, or any or all of several; `ignore_case` compares in lower case.
+
+    An empty text among several is an error, unless it is written as one: so cases of a promptfoo file have it, as there.
+    """
 
     waits: ClassVar[bool] = False
 
@@ -115,8 +118,8 @@ class Contains(BaseScorer):
         if self.expected.parsed == [] and self.quantity == "any" and not self.inverse:
             return self.pass_or_fail(False, "there is no text to look for")
         texts = self.expected.texts(sample.case, commas=True) if many else [self.expected.text(sample.case)]
-        if not any(texts):
-            raise Invalid(f"the value is empty for case '{sample.case.id}', so that every output contains it")
+        if not any(texts) or texts.count("") > self.expected.empty_items:
+            raise Invalid(f"a text of the value is empty for case '{sample.case.id}', so that every output contains it")
         output = sample.output.lower() if self.ignore_case else sample.output
         missing = [text for text in texts if (text.lower() if self.ignore_case else text) not in output]
         if self.quantity == "any":
