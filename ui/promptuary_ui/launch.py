@@ -6,7 +6,11 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+<<<<<<< HEAD
 from promptuary_ui.settings import DEFAULT_URL, allowed_hosts, api_url, public_origin
+=======
+from promptuary_ui.settings import DEFAULT_URL, allowed_hosts, api_url, read_connection_limits
+>>>>>>> 2cc950c (Limit what connections send, their time and their number)
 
 DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 8401
 _LIGHT = {
@@ -80,9 +84,14 @@ def run(host: str = DEFAULT_HOST, port: int = DEFAULT_PORT, url: str | None = No
     import streamlit as st
     from starlette.middleware import Middleware
 
+<<<<<<< HEAD
     from promptuary_ui.request_checks import RequestChecks
+=======
+    from promptuary_ui.connection_limits import limit_connections
+>>>>>>> 2cc950c (Limit what connections send, their time and their number)
     from promptuary_ui.security_headers import SecurityHeaders
 
+    limit_connections(read_connection_limits())
     os.environ["PROMPTUARY_URL"] = url or api_url()
     middleware = [Middleware(SecurityHeaders), Middleware(RequestChecks, allowed_hosts(host), public_origin())]
     app = st.App(Path(__file__).with_name("app.py"), middleware=middleware)

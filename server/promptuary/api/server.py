@@ -15,19 +15,33 @@ from uvicorn.lifespan.on import LifespanOn
 from promptuary.api.lookup.services import open_lookup_services
 from promptuary.api.starting_app import StartingApp
 from promptuary.core.settings import Settings
+from promptuary.http_server.bounded_server import BoundedServer
 
 STOP_SECONDS = 5
 EXIT_INFRASTRUCTURE = 3
 
 
-class _Server(uvicorn.Server):
+class _Server(BoundedServer):
     """Completes the app once it listens, and ends event streams as soon as the process gets a signal.
 
     uvicorn would otherwise wait for the streams until its timeout.
     """
 
-    def __init__(self, config: uvicorn.Config, app: StartingApp) -> None:
-        super().__init__(config)
+    def __init__(self, app: StartingApp, settings: Settings) -> None:
+        super().__init__(
+            app,
+            settings.host,
+            settings.port,
+            settings.connection_limits,
+            lifespan="off",  # the complete app has one
+            ws="none",  # no route is a WebSocket
+            proxy_headers=bool(settings.trusted_proxies),
+            forwarded_allow_ips=settings.trusted_proxies,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=STOP_SECONDS,
+        )
         self.failure: BaseException | None = None
         self._app = app
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -74,18 +88,7 @@ def serve(settings: Settings) -> None:
         PromptuaryError: for a setting, a database or a plug-in that cannot be used.
     """
     app = StartingApp(open_lookup_services(settings))
-    config = uvicorn.Config(
-        app,
-        host=settings.host,
-        port=settings.port,
-        lifespan="off",  # the complete app has one
-        ws="none",  # no route is a WebSocket
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=STOP_SECONDS,
-    )
-    server = _Server(config, app)
+    server = _Server(app, settings)
     with suppress(KeyboardInterrupt):
         server.run()
     if server.failure is not None:

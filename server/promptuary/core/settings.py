@@ -10,6 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, V
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from promptuary.core.errors import Invalid
+from promptuary.http_server.limits import ConnectionLimits
 from promptuary.prompt.errors import FieldError
 from promptuary.prompt.registration.validation import CONFIG_LIMIT
 from promptuary.prompt.validation_errors import field_errors_from
@@ -63,6 +64,14 @@ class Settings(BaseSettings):
     allowed_hosts: str = ""
     public_url: Url | None = None
     public_ui_url: Url | None = None
+    trusted_proxies: str = ""
+    header_limit: Annotated[int, Field(ge=4096, le=1024 * 1024)] = ConnectionLimits.header_bytes
+    header_count: Annotated[int, Field(ge=10, le=10_000)] = ConnectionLimits.header_count
+    header_timeout: Annotated[float, Field(gt=0, le=3600)] = ConnectionLimits.header_seconds
+    body_timeout: Annotated[float, Field(gt=0, le=3600)] = ConnectionLimits.body_seconds
+    keep_alive_timeout: Annotated[float, Field(gt=0, le=3600)] = ConnectionLimits.keep_alive_seconds
+    send_timeout: Annotated[float, Field(gt=0, le=3600)] = ConnectionLimits.send_seconds
+    connection_limit: Annotated[int, Field(ge=16, le=100_000)] = ConnectionLimits.connections
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     body_limit: Annotated[int, Field(ge=1024)] = 1024 * 1024
     config_limit: Annotated[int, Field(ge=0)] = CONFIG_LIMIT
@@ -105,6 +114,19 @@ class Settings(BaseSettings):
     def tracking_uri(self) -> str:
         """MLflow's tracking URI: the configured one, else a SQLite file in the data directory."""
         return self.mlflow_tracking_uri or f"sqlite:///{self.data_dir / 'mlflow.db'}"
+
+    @cached_property
+    def connection_limits(self) -> ConnectionLimits:
+        """The limits of a server's connections."""
+        return ConnectionLimits(
+            header_bytes=self.header_limit,
+            header_count=self.header_count,
+            header_seconds=self.header_timeout,
+            body_seconds=self.body_timeout,
+            keep_alive_seconds=self.keep_alive_timeout,
+            send_seconds=self.send_timeout,
+            connections=self.connection_limit,
+        )
 
     @cached_property
     def hosts(self) -> frozenset[str]:

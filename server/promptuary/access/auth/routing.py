@@ -23,6 +23,7 @@ from promptuary.access.service import require_active_key
 from promptuary.access.unit_of_work import Caller, UnitOfWork
 from promptuary.core.clock import freeze_clock
 from promptuary.core.parameters import STRICT_INTEGER
+from promptuary.http_server.scope import trust_connection
 from promptuary.prompt.name import Name
 
 SCOPE_ATTRIBUTE = "declared_scope"
@@ -87,6 +88,7 @@ def authorize_caller(scope: Scope) -> Any:
 
 def _authorized_caller(request: Request, scope: Scope, basic: bool = False, x_api_key: bool = False) -> Caller:
     caller = authenticate_request(request, basic=basic, x_api_key=x_api_key)
+    trust_connection(request.scope)
     caller.require(scope)
     refuse_undeclared_parts(request)
     return caller

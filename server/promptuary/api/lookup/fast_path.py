@@ -24,6 +24,7 @@ from promptuary.api.lookup.request import LookupRequest, parse_lookup_request
 from promptuary.api.lookup.response_cache import CachedResponse, ResponseCache
 from promptuary.api.lookup.services import LookupServices
 from promptuary.core.errors import NotAuthenticated
+from promptuary.http_server.scope import trust_connection
 from promptuary.prompt.name import is_name
 
 log = structlog.get_logger(__name__)
@@ -76,6 +77,7 @@ class LookupFastPath:
             if cached is None:
                 return False
             self.counts.from_database += 1
+        trust_connection(scope)
         request_id = self._request_ids()
         status = await _send(cached, request.if_none_match, request_id, send)
         if self.logs_all or started_at is not None:

@@ -26,6 +26,7 @@ from promptuary.prompt.errors import PromptuaryError
 
 if TYPE_CHECKING:
     from promptuary.core.settings import Settings
+    from promptuary.http_server.limits import ConnectionLimits
 
 LOOPBACK = "127.0.0.1"  # MLflow and Chroma have no authentication, so they never listen elsewhere
 Host = Annotated[str | None, typer.Option("--host", help="The address to listen on; loopback by default.")]
@@ -228,7 +229,19 @@ def _checks() -> Iterator[tuple[str, bool, str]]:
     yield "data directory", private, str(chosen.data_dir) + ("" if private else ": others may read it; chmod 700")
     free = shutil.disk_usage(chosen.data_dir).free // 2**20
     yield "disk", free > 1024, f"{free} MiB free"
+    yield _check_descriptors(chosen.connection_limits)
     yield from _models()
+
+
+def _check_descriptors(limits: "ConnectionLimits") -> tuple[str, bool, str]:
+    """Check that a server may have a file descriptor for each connection; it raises the soft limit to the hard one itself."""
+    from promptuary.http_server.limits import RESERVED_DESCRIPTORS, descriptor_limit
+
+    descriptors, required = descriptor_limit(hard=True), limits.connections + RESERVED_DESCRIPTORS
+    if descriptors >= required:
+        return "open files", True, f"up to {descriptors} a process"
+    remedy = f"raise the limit (`ulimit -Hn`, LimitNOFILE=) to {required}, or lower PROMPTUARY_CONNECTION_LIMIT"
+    return "open files", False, f"up to {descriptors} a process, too few for {limits.connections} connections: {remedy}"
 
 
 def _models() -> Iterator[tuple[str, bool, str]]:
