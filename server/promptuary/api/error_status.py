@@ -12,6 +12,7 @@ STATUS_BY_ERROR: Mapping[type[PromptuaryError], int] = {
     errors.InvalidPath: 400,
     errors.InvalidQuery: 400,
     errors.InvalidCursor: 400,
+    errors.InvalidHeader: 400,
     errors.InvalidHost: 400,
     RenderTooLarge: 422,
     errors.NotAuthenticated: 401,

@@ -48,7 +48,7 @@ class RequestMiddleware:
 
     async def _answer(self, scope: Scope, receive: Receive, response: "_ObservedResponse") -> None:
         try:
-            checked_receive = await self._checks.check(scope, receive)
+            checked_receive = self._checks.check(scope, receive)
         except PromptuaryError as error:
             await error_response(error, scope["path"])(scope, receive, response.send)
         else:

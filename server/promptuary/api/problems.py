@@ -13,6 +13,7 @@ from promptuary.api.error_status import status_of
 from promptuary.api.problem_format import format_problem
 from promptuary.compat.error_format import LANGFUSE, MLFLOW, NO_SUCH_PATH, error_format_of
 from promptuary.core import errors
+from promptuary.core.wire import ERRORS_LIMIT
 from promptuary.prompt.errors import FieldError, Invalid, PromptuaryError
 from promptuary.prompt.validation_errors import MESSAGES
 
@@ -35,6 +36,9 @@ def problem_response(
     headers: Mapping[str, str] | None = None,
 ) -> Response:
     """Build the response of a problem, in the format of the path."""
+    if len(field_errors) > ERRORS_LIMIT:
+        detail = f"{detail}; the first {ERRORS_LIMIT} errors are listed"
+        field_errors = field_errors[:ERRORS_LIMIT]
     problem = format_problem(status, code, detail, path=path, field_errors=field_errors)
     return Response(problem.body, problem.status, dict(headers or {}), media_type=problem.media_type)
 
@@ -60,7 +64,7 @@ async def _handle_promptuary_error(request: Request, error: Exception) -> Respon
 async def _handle_invalid_request(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     field_errors = []
-    for detail in error.errors():
+    for detail in error.errors()[: ERRORS_LIMIT + 1]:
         parts = [str(part) for part in detail["loc"] if not str(part).startswith("<") and part != "[key]"]
         where = parts[1:] if parts and parts[0] == "body" else parts[1:2]
         message = MESSAGES.get(detail["type"]) or str(detail["msg"]).removeprefix("Value error, ")

@@ -14,6 +14,7 @@ PromptuaryError                 the root (promptuary.prompt.errors), which the c
 │   ├── InvalidPath             … a path that names nothing: an encoded slash, a NUL, `..`
 │   ├── InvalidQuery            … a query string that cannot be read
 │   ├── InvalidCursor           … a list's cursor that this server did not create
+│   ├── InvalidHeader           … a header field that occurs twice
 │   ├── InvalidHost             … a Host header that is not this server's
 │   ├── DestinationRefused      … an address that webhooks may not be sent to (promptuary.core.outbound_http)
 │   ├── HostRefused             … an address that applications may not be asked at (promptuary.core.allowed_hosts)
@@ -65,6 +66,7 @@ __all__ = [
     "Forbidden",
     "Invalid",
     "InvalidCursor",
+    "InvalidHeader",
     "InvalidHost",
     "InvalidPath",
     "InvalidQuery",
@@ -108,6 +110,12 @@ class InvalidCursor(Invalid):
     """A list's cursor was not created by this server, or for another order."""
 
     code = "invalid_cursor"
+
+
+class InvalidHeader(Invalid):
+    """A header has a field twice that must occur once."""
+
+    code = "invalid_header"
 
 
 class InvalidHost(Invalid):

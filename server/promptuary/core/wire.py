@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated, Any, Generic, TypeVar
 
@@ -15,11 +16,18 @@ from promptuary.prompt.text import refused_character, replace_refused
 
 T = TypeVar("T")
 DEPTH_LIMIT = 64
+ERRORS_LIMIT = 100
+"""The most errors that one answer lists."""
+_PATH_LIMIT = 500
 _INTEGER_DIGITS = 20
 _INTEGER_LIMIT = 2**63
 
 ShortText = Annotated[str, StringConstraints(max_length=2000)]
 NonEmptyText = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+
+
+class _TooManyErrors(Exception):
+    """There are more errors than an answer lists."""
 
 
 class RequestModel(BaseModel):
@@ -79,7 +87,8 @@ def parse_strict_json(body: bytes) -> Any:
     except RecursionError:
         raise MalformedBody(f"the body is nested more than {DEPTH_LIMIT} deep") from None
     field_errors: list[FieldError] = []
-    _check_value(value, "", 0, field_errors)
+    with suppress(_TooManyErrors):
+        _check_value(value, "", 0, field_errors)
     if field_errors:
         raise InvalidRequest("the request has values that are not accepted", field_errors)
     return value
@@ -111,20 +120,26 @@ def _check_value(value: Any, path: str, depth: int, field_errors: list[FieldErro
     if isinstance(value, dict):
         for key, item in value.items():
             _check_text(key, path or "(key)", field_errors)
-            _check_value(item, f"{path}.{key}" if path else key, depth + 1, field_errors)
+            _check_value(item, (f"{path}.{key}" if path else key)[:_PATH_LIMIT], depth + 1, field_errors)
     elif isinstance(value, list):
         for number, item in enumerate(value):
             _check_value(item, f"{path}.{number}" if path else str(number), depth + 1, field_errors)
     elif isinstance(value, str):
         _check_text(value, path, field_errors)
     elif isinstance(value, int) and not -_INTEGER_LIMIT <= value < _INTEGER_LIMIT:
-        field_errors.append(FieldError(path, "is an integer beyond 64 bits"))
+        _append(field_errors, FieldError(path[:_PATH_LIMIT], "is an integer beyond 64 bits"))
     elif isinstance(value, RoundedNumber) and not value:
-        field_errors.append(FieldError(path, "is a number too small for a double; write 0"))
+        _append(field_errors, FieldError(path[:_PATH_LIMIT], "is a number too small for a double; write 0"))
     elif isinstance(value, float) and value in (float("inf"), float("-inf")):
-        field_errors.append(FieldError(path, "is a number beyond the range of a double"))
+        _append(field_errors, FieldError(path[:_PATH_LIMIT], "is a number beyond the range of a double"))
 
 
 def _check_text(text: str, path: str, field_errors: list[FieldError]) -> None:
     if (message := refused_character(text)) is not None:
-        field_errors.append(FieldError(replace_refused(path), message))
+        _append(field_errors, FieldError(replace_refused(path[:_PATH_LIMIT]), message))
+
+
+def _append(field_errors: list[FieldError], field_error: FieldError) -> None:
+    field_errors.append(field_error)
+    if len(field_errors) > ERRORS_LIMIT:
+        raise _TooManyErrors

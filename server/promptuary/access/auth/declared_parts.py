@@ -50,8 +50,10 @@ def _check_query(request: Request, route: APIRoute) -> None:
     counts = Counter(name for name, _ in pairs)
     empty = {name for name, value in pairs if not value}
     place = f"{request.method} {route.path_format}"
-    field_errors = []
+    field_errors: list[FieldError] = []
     for name, count in counts.items():
+        if len(field_errors) >= _ERRORS_LIMIT:
+            break
         if name not in declared:
             message = _unknown(name, declared, place)
         elif count > 1 and not declared[name]:
@@ -62,7 +64,7 @@ def _check_query(request: Request, route: APIRoute) -> None:
             continue
         field_errors.append(FieldError(name[:_NAME_LIMIT], message))
     if field_errors:
-        raise InvalidRequest("the query string has parameters that are not accepted", field_errors[:_ERRORS_LIMIT])
+        raise InvalidRequest("the query string has parameters that are not accepted", field_errors)
 
 
 def declared_parameters(route: APIRoute) -> dict[str, bool]:

@@ -11,7 +11,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from promptuary.access import store
-from promptuary.access.auth.request import REQUEST_BODY, ParsedRequest
+from promptuary.access.auth.body import METHODS_WITH_BODY, read_body
+from promptuary.access.auth.large_values import encode_where_validated, take_validated_bodies
+from promptuary.access.auth.request import AUTHORIZATION_ATTRIBUTE, REQUEST_BODY, ParsedRequest
 from promptuary.access.contents import contents_read
 from promptuary.access.store import StoredResponse
 from promptuary.access.unit_of_work import UnitOfWork
@@ -86,14 +88,28 @@ def _request_digest(request: Request) -> str:
 
 
 class IdempotentRoute(APIRoute):
-    """A route that replays retried writes, and takes the JSON body that the middleware has parsed."""
+    """A route that checks the key first, then reads the body, and replays retried writes."""
+
+    reads_body = True
+    """Whether the body is JSON, which is read here; else a dependency reads it."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Return FastAPI's handler, wrapped; it runs inside the unit of work, before the commit."""
+        validate = take_validated_bodies(self)
+        encode_where_validated(self)
+        authorizations = [
+            getattr(dependency.call, AUTHORIZATION_ATTRIBUTE)
+            for dependency in self.dependant.dependencies
+            if hasattr(dependency.call, AUTHORIZATION_ATTRIBUTE)
+        ]
         handle = super().get_route_handler()
 
         async def handle_once(request: Request) -> Response:
             parsed_request = ParsedRequest(request.scope, request.receive)
+            for authorization in authorizations:
+                await authorization.find_caller(parsed_request)
+            if self.reads_body and request.method in METHODS_WITH_BODY:
+                parsed_request.keep_body(await read_body(parsed_request, validate))
             try:
                 response = await handle(parsed_request)
             except ReplayedResponse as replayed:
@@ -102,8 +118,8 @@ class IdempotentRoute(APIRoute):
                 return Response(replayed.response.body, replayed.response.status, media_type=media_type)
             store_response = getattr(parsed_request.state, "store_response", None)
             if store_response is not None and response.status_code < 300:
-                body = redact_api_keys(bytes(response.body).decode())
-                await run_in_threadpool(store_response, response.status_code, body)
+                body = bytes(response.body)
+                await run_in_threadpool(lambda: store_response(response.status_code, redact_api_keys(body.decode())))
             return response
 
         return handle_once

@@ -7,6 +7,7 @@ Assembling the app fails for a route that declares no scope (`promptuary.api.rou
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import Depends, Path, Query
@@ -18,6 +19,7 @@ from promptuary.access.auth.authentication import authenticate_request
 from promptuary.access.auth.conditions import refuse_conditions
 from promptuary.access.auth.declared_parts import refuse_undeclared_parts
 from promptuary.access.auth.idempotency import replay_or_record
+from promptuary.access.auth.request import AUTHORIZATION_ATTRIBUTE, CALLER
 from promptuary.access.role import Scope
 from promptuary.access.service import require_active_key
 from promptuary.access.unit_of_work import Caller, UnitOfWork
@@ -28,6 +30,31 @@ from promptuary.prompt.name import Name
 
 SCOPE_ATTRIBUTE = "declared_scope"
 """The attribute of a dependency that names the scope which it checks."""
+
+
+@dataclass(frozen=True)
+class Authorization:
+    """What a route demands of its caller, and the ways in which it takes the key besides Bearer."""
+
+    scope: Scope
+    basic: bool = False
+    x_api_key: bool = False
+
+    async def find_caller(self, request: Request) -> Caller:
+        """Return the caller, once a request; nothing of the body has been read at the first call.
+
+        Raises:
+            NotAuthenticated, Forbidden: with the remedy.
+        """
+        caller: Caller | None = request.scope.get(CALLER)
+        if caller is None:
+            caller = await run_in_threadpool(authenticate_request, request, basic=self.basic, x_api_key=self.x_api_key)
+            trust_connection(request.scope)
+            caller.require(self.scope)
+            request.scope[CALLER] = caller
+        return caller
+
+
 BeforeTransaction = Callable[[Request], Awaitable[None]]
 
 PathName = Annotated[Name, Path()]
@@ -57,9 +84,11 @@ def authorize(
         before_transaction: awaited after the caller is authorized and before the transaction begins, for example to
             receive a large body.
     """
+    authorization = Authorization(scope, basic, x_api_key)
 
     async def open_unit(request: Request) -> AsyncIterator[UnitOfWork]:
-        caller = await run_in_threadpool(_authorized_caller, request, scope, basic, x_api_key)
+        caller = await authorization.find_caller(request)
+        refuse_undeclared_parts(request)
         if before_transaction is not None:
             await before_transaction(request)
         writing = not reads and request.method not in ("GET", "HEAD")
@@ -70,6 +99,7 @@ def authorize(
             yield unit
 
     setattr(open_unit, SCOPE_ATTRIBUTE, scope)
+    setattr(open_unit, AUTHORIZATION_ATTRIBUTE, authorization)
     return Depends(open_unit, scope="function")
 
 
@@ -78,20 +108,16 @@ def authorize_caller(scope: Scope) -> Any:
 
     It is for a route that waits for a model or follows a stream, and opens short units of work itself.
     """
+    authorization = Authorization(scope)
 
-    def authorized_caller(request: Request) -> Caller:
-        return _authorized_caller(request, scope)
+    async def authorized_caller(request: Request) -> Caller:
+        caller = await authorization.find_caller(request)
+        refuse_undeclared_parts(request)
+        return caller
 
     setattr(authorized_caller, SCOPE_ATTRIBUTE, scope)
+    setattr(authorized_caller, AUTHORIZATION_ATTRIBUTE, authorization)
     return Depends(authorized_caller)
-
-
-def _authorized_caller(request: Request, scope: Scope, basic: bool = False, x_api_key: bool = False) -> Caller:
-    caller = authenticate_request(request, basic=basic, x_api_key=x_api_key)
-    trust_connection(request.scope)
-    caller.require(scope)
-    refuse_undeclared_parts(request)
-    return caller
 
 
 @contextmanager

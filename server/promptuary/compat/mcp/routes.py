@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from promptuary.access.auth.idempotency import IdempotentRoute
 from promptuary.access.auth.request import REQUEST_JSON
 from promptuary.access.auth.routing import authorize_caller
 from promptuary.access.role import Scope as AccessScope
@@ -19,7 +20,7 @@ from promptuary.context.rendering import ContextRenderer
 from promptuary.core.errors import Forbidden, MalformedBody
 from promptuary.prompt.name import DEFAULT_LABEL, Name
 
-router = APIRouter(tags=["mcp"])
+router = APIRouter(tags=["mcp"], route_class=IdempotentRoute)
 _JSON = {"application/json": {"schema": JsonRpcResponse.model_json_schema(ref_template="#/components/schemas/{model}")}}
 _PROBLEM = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
 

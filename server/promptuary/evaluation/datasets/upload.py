@@ -57,6 +57,8 @@ def _media_type(scope: Any) -> str:
 class _FileRoute(IdempotentRoute):
     """A route for requests whose body is a file; requests of another type go to the next route of the path."""
 
+    reads_body = False
+
     def matches(self, scope: Any) -> tuple[Match, Any]:
         return super().matches(scope) if _media_type(scope) in MEDIA_TYPES else (Match.NONE, {})
 
