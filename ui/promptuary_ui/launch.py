@@ -6,11 +6,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-<<<<<<< HEAD
-from promptuary_ui.settings import DEFAULT_URL, allowed_hosts, api_url, public_origin
-=======
-from promptuary_ui.settings import DEFAULT_URL, allowed_hosts, api_url, read_connection_limits
->>>>>>> 2cc950c (Limit what connections send, their time and their number)
+from promptuary_ui.settings import DEFAULT_URL, allowed_hosts, api_url, public_origin, read_connection_limits
 
 DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 8401
 _LIGHT = {
@@ -84,11 +80,8 @@ def run(host: str = DEFAULT_HOST, port: int = DEFAULT_PORT, url: str | None = No
     import streamlit as st
     from starlette.middleware import Middleware
 
-<<<<<<< HEAD
-    from promptuary_ui.request_checks import RequestChecks
-=======
     from promptuary_ui.connection_limits import limit_connections
->>>>>>> 2cc950c (Limit what connections send, their time and their number)
+    from promptuary_ui.request_checks import RequestChecks
     from promptuary_ui.security_headers import SecurityHeaders
 
     limit_connections(read_connection_limits())

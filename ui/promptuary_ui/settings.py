@@ -19,7 +19,6 @@ def allowed_hosts(host: str) -> list[str]:
     return sorted({"127.0.0.1", "localhost", "[::1]", host, *filter(None, configured)})
 
 
-<<<<<<< HEAD
 def public_origin() -> str | None:
     """Return the origin of the pages behind a proxy, from `PROMPTUARY_PUBLIC_UI_URL`; None where that is not set."""
     parts = urlsplit(os.environ.get("PROMPTUARY_PUBLIC_UI_URL", "").strip())
@@ -27,7 +26,8 @@ def public_origin() -> str | None:
         return None
     default_port = {"http": ":80", "https": ":443"}.get(parts.scheme.lower(), "")
     return f"{parts.scheme}://{parts.netloc.removesuffix(default_port)}".lower()  # browsers omit it
-=======
+
+
 def read_connection_limits() -> ConnectionLimits:
     """Return the limits of connections from the variables that the API's server reads, too.
 
@@ -55,4 +55,3 @@ def _positive(name: str, default: float) -> float:
     if not 0 < number < float("inf"):
         raise SystemExit(f"{name} is not a positive number: {text}")
     return number
->>>>>>> 2cc950c (Limit what connections send, their time and their number)

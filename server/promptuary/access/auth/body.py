@@ -1,6 +1,6 @@
 """The body of a request: read when the caller is known, and parsed and validated in a thread where it is large.
 
-A large body takes tens of milliseconds of Python; no lookup would be answered meanwhile if the event loop did it. One thread at a
+A large body takes tens of milliseconds of Python, and the event loop would answer no lookup meanwhile. One thread at a
 time does it, so that many large bodies do not outnumber the event loop.
 """
 

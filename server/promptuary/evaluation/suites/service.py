@@ -23,8 +23,8 @@ class SuiteService:
         """Write a suite, over the one of its name; runs keep the definition that they ran.
 
         Raises:
-            InvalidRequest: when its dataset or its outputs are not a name (the command line stores their files first), and for a
-                scorer that no output can fail.
+            InvalidRequest: when its dataset or its outputs are not a name (the command line stores their files first), and for
+                a scorer that no output can fail.
         """
         message = "must be the name of a stored dataset: a-z 0-9 _ . -"
         errors = [] if is_name(suite.dataset) else [FieldError("dataset", message)]
