@@ -59,6 +59,7 @@ def test_every_error_is_described_and_every_call_needs_a_key(app: Any) -> None:
 UNDESCRIBED = {
     "AuditEntryOut.detail": "an action of any part, with the part's own fields",
     "CaseIn.assert[]": "a scorer of any type, also of a plugin",
+    "TurnIn.assert[]": "a scorer of any type, also of a plugin",
     "ChangeOut.after": "any part of a content",
     "ChangeOut.before": "any part of a content",
     "ClaimedItem.payload": "the item as its source built it",
@@ -74,6 +75,7 @@ UNDESCRIBED = {
     "RegisteredOut.response_format": "the provider's format",
     "RegisteredOut.tools[]": "the provider's format",
     "ResultDetailOut.messages[]": "the messages as they were sent to the model",
+    "TurnDetailOut.messages[]": "the messages as they were sent to the model",
     "ResultDetailOut.passages[]": "the passages as they were stored",
     "ResultOut.expected": "any JSON value of the user's",
     "ResultOut.vars": "the user's own fields",

@@ -63,7 +63,7 @@ def test_prompts_come_from_texts_and_from_files_of_every_kind(read: Read) -> Non
         ("{{ x | nothing_of_ours }}", "cannot be read here"),
         ("{% set y = 1 %}{{ y }}", "cannot be read here"),
         ("{{ x.length }}", "JavaScript's"),
-        ("{% for one in _conversation %}{{ one }}{% endfor %}", "the earlier messages"),
+        ("{% for one in _conversation %}{{ one }}{% endfor %}", "the earlier tests with the same"),
         ('[{"role": "user", "content": [{"type": "image_url"}]}]', "messages.0.content.0.image_url: is required"),
         ('[{"role": "user", "content": [{"type": "image", "source": {}}]}]', "messages.0.content.0: needs a `type`"),
         ('[{"role": "user", "content": "x", "parts": []}]', "messages.0.parts: is not a known field"),

@@ -106,3 +106,14 @@ def test_suites_of_prompts_keep_their_digest(read: Read) -> None:
         *("name", "prompt", "label", "dataset", "models", "repeats", "scorers", "gate", "max_unrunnable", "concurrency")
     }
     assert suite_digest(suite) == "sha256:149c6fb446297717263f5601c666b7d15da088b51397e3d9d0ac28ee0e1a2c5a"
+
+
+def test_outputs_that_are_there_answer_no_conversations(read: Read) -> None:
+    files = {"cases.jsonl": '{"id": "a", "turns": [{"user": "hi"}]}\n', "out.jsonl": '{"id": "a", "output": "x"}\n'}
+    assert "outputs: are there already, and the dataset has conversations" in error(read, "outputs: out.jsonl\n", files)
+
+
+def test_scorers_of_turns_suffice_for_a_suite_without_any(read: Read) -> None:
+    turn = '{"user": "hi", "assert": [{"type": "contains", "value": "x"}]}'
+    text = "name: desk\nprompt: desk\nmodels: ['echo:']\ndataset: cases.jsonl\n"
+    assert len(read("", {"desk.yaml": text, "cases.jsonl": f'{{"id": "a", "turns": [{turn}]}}\n'}).cases) == 1

@@ -84,6 +84,14 @@ def _check_output(value: Any) -> Any:
     return value
 
 
+def _check_path(value: str | None) -> str | None:
+    if value is not None:
+        if not value.startswith("$"):
+            raise ValueError("must be a JSONPath that begins with $, as in $.tool_calls")
+        _check(parse_path, value)
+    return value
+
+
 def _check(parse: Any, value: str) -> None:
     try:
         parse(value)
@@ -113,6 +121,7 @@ class HttpSpec(_Part):
         headers: beside `Content-Type`, which a JSON body gets.
         body: JSON whose texts are templates, or one text.
         output: which part of the answer is the output: a JSONPath, `text`, or an expression; by default all of it.
+        tool_calls: the JSONPath of the list of tool calls that the application made; None where its answers state none.
         status: the statuses that are answers, by default those of success; others are errors.
         timeout: seconds for one attempt; None for the run's.
         format: of the templates.
@@ -126,6 +135,7 @@ class HttpSpec(_Part):
     headers: dict[HeaderName, Annotated[str, Field(max_length=8000)]] = Field(default_factory=dict)
     body: JsonValue = None
     output: Annotated[str | ScriptSpec | None, AfterValidator(_check_output)] = None
+    tool_calls: Annotated[str | None, Field(max_length=1000), AfterValidator(_check_path)] = None
     status: Annotated[
         Annotated[list[str | int], Field(max_length=50)] | ScriptSpec | None,
         AfterValidator(_check_status),

@@ -159,7 +159,10 @@ def convert_prompt(prompt: PromptfooPrompt, before: str = "", after: str = "") -
     else:
         sources = [field.source for message in messages for field in message.fields()]
     if any("_conversation" in source for source in sources):
-        raise Unsupported("uses `_conversation`, the earlier messages; every case stands alone here")
+        raise Unsupported(
+            "uses `_conversation`, the earlier tests with the same `conversationId`, each with a verdict of its own; "
+            "write the conversation as one case with `turns`, as docs/conversations.md describes"
+        )
     if all(map(is_plain, sources)):
         form, texts = "mustache", sources
         used_paths = [path.split(".") for source in sources for path in variable_paths(source)]

@@ -3,11 +3,12 @@
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 from promptuary.evaluation.applications.answer import HttpAnswer, OutputReader, output_text
+from promptuary.evaluation.applications.answer_path import parse_path
 from promptuary.evaluation.applications.http_request import HttpRequest, RequestTemplate
 from promptuary.evaluation.applications.redaction import Redaction
 from promptuary.evaluation.applications.spec import PROMPTFOO, HttpSpec, TargetSpec
@@ -18,6 +19,7 @@ from promptuary.evaluation.targets.errors import ApplicationFailed, ApplicationU
 from promptuary.evaluation.targets.http_connection import HttpConnection
 from promptuary.evaluation.targets.http_scripts import HttpScripts
 from promptuary.evaluation.targets.permissions import TargetPermissions
+from promptuary.evaluation.targets.provider_response import stated_calls
 from promptuary.models.calls.retries import Retries
 from promptuary.models.calls.scope import time_limit_paused
 from promptuary.prompt.text import replace_refused
@@ -106,12 +108,22 @@ class HttpApplication:
             detail["version"] = " ".join(replace_refused(version).split())[:100]
         await self._check(answer, request)
         if "output" in self.scripts:
-            return await self.scripts.output(answer, latency_ms)
-        return ApplicationOutput(self.reader.read(answer), latency_ms)
+            output = await self.scripts.output(answer, latency_ms)
+            return output if self.spec.tool_calls is None else replace(output, tool_calls=self._calls(answer))
+        return ApplicationOutput(self.reader.read(answer), latency_ms, tool_calls=self._calls(answer))
 
     async def close(self) -> None:
         """Close the connections."""
         await self.connection.close()
+
+    def _calls(self, answer: HttpAnswer) -> Sequence[Mapping[str, Any]] | None:
+        """Return the calls of tools that an answer states; None where it states none in a form that is known."""
+        if self.spec.tool_calls is None or not answer.is_json:
+            return None
+        try:
+            return stated_calls(parse_path(self.spec.tool_calls).value(answer.json))
+        except LookupError:
+            return None
 
     async def _request(self, question: ApplicationQuestion) -> HttpRequest:
         if "request" not in self.scripts:
