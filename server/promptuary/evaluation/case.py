@@ -69,11 +69,22 @@ class Case:
         """Whether it or a turn of it has scorers of its own."""
         return bool(self.asserts) or any(turn.asserts for turn in self.turns)
 
-    def of_turn(self, turn: Turn) -> "Case":
-        """Return the case as a turn has it: with the turn's variables beside its own, and the turn's expected output."""
+    def of_turn(self, number: int) -> "Case":
+        """Return the case as a turn has it: with the turn's variables beside its own, and the turn's expected output.
+
+        A turn with a message of the user keeps the variables of the turns before it; another one asks with its own.
+
+        Args:
+            number: of the turn, from 1.
+        """
         if not self.turns:
             return self
-        return replace(self, vars={**self.vars, **turn.vars}, expected=turn.expected, asserts=turn.asserts)
+        turn = self.turns[number - 1]
+        earlier = self.turns[: number - 1] if turn.user is not None else ()
+        values = dict(self.vars)
+        for each in (*earlier, turn):
+            values |= each.vars
+        return replace(self, vars=values, expected=turn.expected, asserts=turn.asserts)
 
 
 def case_to_json(case: Case) -> dict[str, Any]:

@@ -149,4 +149,4 @@ def _first_values(case: Case, prepared: PreparedPrompt) -> JsonObject:
     if not case.turns:
         return turn_values(case, prepared, None)
     first = case.turns[0]
-    return turn_values(case.of_turn(first), prepared, TurnContext(first, 1, is_last=len(case.turns) == 1))
+    return turn_values(case.of_turn(1), prepared, TurnContext(first, 1, is_last=len(case.turns) == 1))

@@ -70,24 +70,26 @@ def turn_values(case: Case, prepared: PreparedPrompt, turn: TurnContext | None) 
 def turn_messages(rendered: RenderedPrompt, prepared: PreparedPrompt, turn: TurnContext) -> TurnMessages:
     """Put the conversation so far and the user's message into a rendered prompt.
 
-    The prompt puts the conversation where its placeholder is. Without one, it stands before the prompt's last message, with
-    which the user asks; or after the prompt, where the turn has a message of its own.
+    The prompt's last message, where it is the user's, is sent in the first turn, and again in each turn that has no message of
+    its own. The conversation so far stands where the prompt's placeholder is, else before the message that is sent.
 
     Raises:
-        Invalid: for a turn without a message of the user.
+        Invalid: for a turn without a message of the user, or with one that the prompt has no place for.
     """
     messages = rendered.messages if rendered.messages is not None else (user_message(rendered.text or ""),)
-    history = turn.history if history_variable(prepared) is None else ()
+    name = history_variable(prepared)
+    asks = bool(messages) and messages[-1]["role"] == "user"
+    first, question = (messages[:-1], messages[-1:]) if asks else (messages, ())
     if turn.turn.user is not None:
-        message = user_message(turn.turn.user)
-        return TurnMessages((*messages, *history, message), (message,))
-    if messages and messages[-1]["role"] == "user":
-        return TurnMessages((*messages[:-1], *history, messages[-1]), (messages[-1],))
-    if turn.number > 1:
+        if name is not None and name not in prepared.content.placeholders():
+            raise Invalid(f"the prompt writes the conversation into its text, so turn {turn.number} needs `vars` and no `user`")
+        question = (*(question if turn.number == 1 else ()), user_message(turn.turn.user))
+    elif not asks and turn.number > 1:
         raise Invalid(
             f"turn {turn.number} has no message of the user: the prompt does not end with one; write it as the turn's `user`"
         )
-    return TurnMessages((*messages, *history), ())
+    history = turn.history if name is None else ()
+    return TurnMessages((*first, *history, *question), question)
 
 
 async def answer_turn(ask: Ask, messages: TurnMessages, turn: TurnContext, replies: list[ModelReply]) -> TurnReplies:

@@ -1,8 +1,12 @@
 """Conversations: each turn gets the real answers before it, and they are scored by turn and as a whole."""
 
+from collections.abc import Mapping, Sequence
+
 import pytest
 
 from factories.conversations import conversation, replies, reply, run_conversation, sent
+from promptuary.evaluation.scorers.dependencies import ScorerDependencies
+from promptuary.models.calls import ModelReply
 from promptuary.prompt.content import Content
 
 CONTAINS_YES = {"type": "contains", "value": "yes", "name": "yes"}
@@ -206,3 +210,65 @@ def test_a_turn_without_a_users_message_is_a_clear_error() -> None:
 
     assert result.error is not None
     assert "turn 2 has no message of the user" in result.error
+
+
+@pytest.mark.parametrize("first", [{}, {"vars": {"ticket": "a"}}])
+def test_the_prompts_question_is_sent_once_before_turns_with_messages(first: dict[str, object]) -> None:
+    model = replies("one", "two", "three")
+    case = conversation(vars={"ticket": "a"}, turns=[first, {"user": "b"}, {"user": "c"}])
+
+    run_conversation(case, model, content=CHAT)
+
+    assert sent(model)[2] == [
+        *[("system", "Sort."), ("user", "Example"), ("assistant", "x"), ("user", "Ticket: a")],
+        *[("assistant", "one"), ("user", "b"), ("assistant", "two"), ("user", "c")],
+    ]
+
+
+def test_a_first_message_stands_behind_the_prompts_question() -> None:
+    model = replies("one", "two")
+
+    run_conversation(conversation(vars={"ticket": "a"}, turns=[{"user": "b"}, {"user": "c"}]), model, content=WITH_PLACEHOLDER)
+
+    assert [text for _, text in sent(model)[0]] == ["Sort.", "Ticket: a", "b"]
+    assert [text for _, text in sent(model)[1]] == ["Sort.", "Ticket: a", "b", "one", "c"]
+
+
+def test_a_turn_with_a_message_keeps_the_variables_of_earlier_turns() -> None:
+    model = replies("one", "two", "three")
+    equals = {"type": "equals", "value": "{{ticket}}"}
+    turns = [{"vars": {"ticket": "a"}}, {"user": "b", "assert": [equals]}, {"vars": {"ticket": "three"}, "assert": [equals]}]
+
+    result = run_conversation(conversation(turns=turns), model, content=CHAT)
+
+    assert result.error is None
+    assert [turn["passed"] for turn in result.detail["turns"]] == [None, False, True]
+    assert sent(model)[2][-1] == ("user", "Ticket: three")
+
+
+def test_a_prompt_that_writes_the_conversation_itself_takes_no_messages() -> None:
+    content = Content.model_validate(
+        {"type": "text", "template": "{{#history}}{{content}}{{/history}}", "variables": {"history": {"type": "array"}}}
+    )
+
+    result = run_conversation(conversation(turns=[{"user": "a"}]), replies("one"), content=content)
+
+    assert "turn 1 needs `vars` and no `user`" in str(result.error)
+
+
+def test_a_judge_of_the_whole_reads_the_conversation_and_that_of_a_turn_the_answer() -> None:
+    texts: list[str] = []
+
+    async def ask(model: object, messages: Sequence[Mapping[str, str]], **_: object) -> ModelReply:
+        texts.append(messages[-1]["content"])
+        return ModelReply("", parsed={"reason": "", "pass": True, "score": 1.0})
+
+    rubric = {"type": "llm-rubric", "value": "is polite", "model": "local:smollm2"}
+    case = conversation(turns=[{"user": "a"}, {"user": "b", "assert": [rubric]}])
+    dependencies = ScorerDependencies(embed=lambda texts: [], ask=ask)
+
+    run_conversation(case, replies("one", "two"), scorers=[rubric], dependencies=dependencies)
+
+    whole, turn = sorted(texts, key=len, reverse=True)
+    assert "[user]\na\n\n[assistant]\none\n\n[user]\nb\n\n[assistant]\ntwo" in whole
+    assert "<output>\ntwo\n</output>" in turn

@@ -110,7 +110,7 @@ class ConversationRunner:
                 added = progress.turns[-1].response.added
                 context = context.following(turn, added, is_last=number == len(turns))
             progress.trace = TargetTrace()
-            answered = await self._answer_turn(replace(item, case=case.of_turn(turn)), context, progress.trace)
+            answered = await self._answer_turn(replace(item, case=case.of_turn(number)), context, progress.trace)
             progress.trace.replies.clear()
             progress.turns.append(answered)
 
@@ -129,10 +129,8 @@ class ConversationRunner:
     async def _scored(self, item: WorkItem, progress: _Progress) -> CaseResult:
         sensitive = self._is_sensitive(item)
         samples = [
-            scorer_input(
-                replace(item, case=item.case.of_turn(answered.turn)), answered.response, answered.stages, sensitive=sensitive
-            )
-            for answered in progress.turns
+            scorer_input(replace(item, case=item.case.of_turn(number)), answered.response, answered.stages, sensitive=sensitive)
+            for number, answered in enumerate(progress.turns, 1)
         ]
         whole = self._whole_input(item, progress, samples)
         if item.case.turns:
