@@ -47,7 +47,7 @@ def _refuse_name_of_format(value: Any) -> Any:
 class ContentPart(BaseModel):
     """The base of the content's parts: frozen, strict, without unknown fields."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, defer_build=True)
 
 
 class Placeholder(MessageModel):

@@ -28,7 +28,7 @@ _SHOWN_CHARACTERS = 1000
 class Schema(BaseModel):
     """The schema of a value, at any depth. Without a type it accepts any JSON value; a limit applies to values of its type."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, defer_build=True)
 
     type: JsonType | None = None
     description: Description | None = None

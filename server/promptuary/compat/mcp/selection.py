@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from promptuary.core.errors import NotFound
-from promptuary.prompt.name import is_name
+from promptuary.prompt.name import fold_label, is_name
 from promptuary.prompt.numbers import parse_version_number
 
 
@@ -27,6 +27,7 @@ def parse_selection(text: str, label: str) -> PromptSelection:
         NotFound: when no prompt, label or version can have that name.
     """
     name, at, suffix = text.partition("@")
+    suffix = fold_label(suffix)
     if not is_name(name) or (at and not is_name(suffix)):
         raise NotFound(f"there is no such prompt: {_FORM}")
     if not suffix.isdigit():

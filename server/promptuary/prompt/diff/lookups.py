@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from promptuary.prompt.content import Placeholder
 from promptuary.prompt.templates.lookup.paths import is_index
 from promptuary.prompt.templates.lookup.schemas import item_members, schema_at
-from promptuary.prompt.templates.prepared import PASSAGE_METADATA, PASSAGES, PreparedPrompt
+from promptuary.prompt.templates.prepared import PreparedPrompt, passage_metadata_schema, passages_schema
 from promptuary.prompt.templates.tree import DEPTH_LIMIT, Node, Partial, Section, Tag
 from promptuary.prompt.templates.used_names import used_names
 from promptuary.prompt.variables import Schema
@@ -64,7 +64,7 @@ class _Walk:
 
     def __post_init__(self) -> None:
         content = self.prepared.content
-        passages = {content.context.into: PASSAGES} if content.context else {}
+        passages = {content.context.into: passages_schema()} if content.context else {}
         self.schemas = {**content.variables, **passages}
 
     def lookups(self) -> Iterator[TemplateLookup]:
@@ -115,6 +115,5 @@ class _Walk:
             return False
         if len(items) < sum(not inverted for _, inverted in sections) or any(map(is_index, path)):
             return True  # an item may have another value of that name, and a list fewer items
-        return (
-            schema_at(path, items, self.schemas) is None and schema_at(path[:-1], items, self.schemas) is not PASSAGE_METADATA
-        )
+        of_metadata = schema_at(path[:-1], items, self.schemas) is passage_metadata_schema()
+        return schema_at(path, items, self.schemas) is None and not of_metadata

@@ -39,7 +39,7 @@ class MessageModel(DescribedByFields):
     It is written as it was sent: its members in their order, a null included.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, defer_build=True)
     _members: tuple[str, ...] | None = PrivateAttr(default=None)
 
     @model_validator(mode="wrap")

@@ -13,7 +13,7 @@ from promptuary.prompt.templates.expressions.expression import Expression, opera
 from promptuary.prompt.templates.expressions.literals import Constant
 from promptuary.prompt.templates.expressions.lookups import ItemLookup, NameLookup
 from promptuary.prompt.templates.lookup.paths import is_index
-from promptuary.prompt.templates.prepared import PASSAGES, PreparedPrompt
+from promptuary.prompt.templates.prepared import PreparedPrompt, passages_schema
 from promptuary.prompt.templates.tree import DEPTH_LIMIT, For, If, Literal, Node, Output, Partial, Section, Tag
 from promptuary.prompt.variables import Property, Schema
 
@@ -30,8 +30,9 @@ def path_errors(prepared: PreparedPrompt) -> Iterator[FieldError]:
     content = prepared.content
     top: dict[str, Schema] = {**content.variables}
     if content.context:
-        top[content.context.into] = PASSAGES
-    passage = PASSAGES.items.properties if PASSAGES.items else None
+        top[content.context.into] = passages_schema()
+    items = passages_schema().items
+    passage = items.properties if items else None
     for parts, scopes in ((prepared.parts, (top,)), (prepared.turns, (top, passage or {}))):
         for part in parts:
             for place, nodes in () if isinstance(part, Placeholder) else part.templates():
@@ -99,7 +100,7 @@ class _Walk:
         first, *rest = path
         schema = UNKNOWN if first == "." else _lookup(first, scopes)
         for number, part in enumerate(rest, 1):
-            if schema is PASSAGES:  # one text, or a list where a section opens it
+            if schema is passages_schema():  # one text, or a list where a section opens it
                 return UNKNOWN
             reason, schema = _member(schema, part, is_position=is_index(part))
             if reason is not None:
@@ -114,7 +115,7 @@ class _Walk:
             whole = self._expression_schema(expression.of, scopes, line)
             key = expression.key.constant
             is_position = isinstance(key, int) and not isinstance(key, bool)
-            if whole is PASSAGES or (whole.type == "string" and is_position):
+            if whole is passages_schema() or (whole.type == "string" and is_position):
                 return UNKNOWN
             reason, schema = _member(whole, str(key), is_position=is_position)
             if reason is not None:

@@ -16,7 +16,7 @@ from promptuary.prompt.templates.message_templates import (
     image_url_errors,
     message_template,
 )
-from promptuary.prompt.templates.prepared import PASSAGE_MEMBERS, PASSAGES, PreparedPrompt
+from promptuary.prompt.templates.prepared import PASSAGE_MEMBERS, PreparedPrompt, passages_schema
 from promptuary.prompt.templates.tree import Node
 from promptuary.prompt.templates.used_names import used_names
 from promptuary.prompt.variables import Variable
@@ -129,7 +129,7 @@ class _Preparation:
         """Collect the names that templates, placeholders and the query use, and check partials, context and placeholders."""
         nodes = [node for part in templates.parts if not isinstance(part, Placeholder) for node in part.nodes]
         binding = self.content.context
-        schemas = self.content.variables if binding is None else {**self.content.variables, binding.into: PASSAGES}
+        schemas = self.content.variables if binding is None else {**self.content.variables, binding.into: passages_schema()}
         names = used_names([*nodes, *templates.query], templates.trees, schemas)
         turn_names = used_names([node for turn in templates.turns for node in turn.nodes], templates.trees, schemas)
         placeholders = self.content.placeholders()

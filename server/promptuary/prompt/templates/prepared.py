@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from promptuary.prompt.content import Content, Placeholder
@@ -50,20 +51,27 @@ class Passage:
         return {"text": self.text, "score": self.score, "document": self.document, "metadata": metadata}
 
 
-PASSAGE_METADATA = Property(type="object")
-PASSAGES = Schema(
-    type="array",
-    items=Schema(
-        type="object",
-        properties={
-            "text": Property(type="string"),
-            "score": Property(type="number"),
-            "document": Property(type="string"),
-            "metadata": PASSAGE_METADATA,
-        },
-    ),
-)
-"""The schema of the passages in a section."""
+@cache
+def passage_metadata_schema() -> Property:
+    """Return the schema of a passage's metadata, always the same object."""
+    return Property(type="object")
+
+
+@cache
+def passages_schema() -> Schema:
+    """Return the schema of the passages in a section, always the same object.
+
+    It is built when it is needed: an application that looks prompts up needs none.
+    """
+    properties = {
+        "text": Property(type="string"),
+        "score": Property(type="number"),
+        "document": Property(type="string"),
+        "metadata": passage_metadata_schema(),
+    }
+    return Schema(type="array", items=Schema(type="object", properties=properties))
+
+
 PASSAGE_MEMBERS = frozenset({"text", "score", "document", "metadata"})
 
 
