@@ -26,7 +26,7 @@ from promptuary.client.lookup.steps import (
 )
 from promptuary.client.prompt import Prompt
 from promptuary.client.registry.async_methods import AsyncRegistryCalls
-from promptuary.client.registry.calls import ATTEMPTS, RegistryCall, T, encode_body, is_lost
+from promptuary.client.registry.calls import Attempts, RegistryCall, T, encode_body
 from promptuary.client.rendering import RENDER_DEADLINE, Rendering, read_rendering, rendering_body
 from promptuary.client.span import OPENTELEMETRY, mark_current_span
 from promptuary.client.transport.async_connection import AsyncConnection
@@ -34,7 +34,6 @@ from promptuary.client.transport.wire import (
     CLIENT_CLOSED,
     TIMED_OUT,
     FetchFailure,
-    HttpResponse,
     NotModified,
     ReceivedVersion,
     conditional_headers,
@@ -115,19 +114,14 @@ class AsyncPromptuary(AsyncRegistryCalls, _Client):
         return read_rendering(name, version, response)
 
     async def _call(self, call: RegistryCall[T], deadline: float) -> T:
-        loop, until = self._loop(), self._clock() + deadline
+        loop = self._loop()
         url = self._components.endpoint.url + call.path
-        response: HttpResponse | FetchFailure = CLIENT_CLOSED if loop.closed else TIMED_OUT
-        for _ in range(0 if loop.closed else ATTEMPTS):
-            seconds = until - self._clock()
-            if seconds <= 0:
-                break
-            response = await loop.connection.request(
+        attempts = Attempts(self._clock, deadline, closed=loop.closed)
+        for seconds in attempts:
+            attempts.response = await loop.connection.request(
                 call.method, url, seconds, params=call.params, headers=call.headers, body=call.body
             )
-            if not is_lost(response):
-                break
-        return call.result(response)
+        return call.result(attempts.response)
 
     async def close(self) -> None:
         """Close for the running loop, after its requests have ended or the deadline has passed. Memory still answers."""

@@ -15,7 +15,7 @@ from promptuary.client.lookup.core import SERVER_SHARE, Fallback
 from promptuary.client.lookup.entry import PendingFetch
 from promptuary.client.lookup.steps import CallFallbackStep, FetchResult, FetchStep, LookupSteps, ReadDiskStep, RefreshStep
 from promptuary.client.prompt import Prompt
-from promptuary.client.registry.calls import ATTEMPTS, RegistryCall, T, encode_body, is_lost
+from promptuary.client.registry.calls import Attempts, RegistryCall, T, encode_body
 from promptuary.client.registry.methods import SyncRegistryCalls
 from promptuary.client.rendering import RENDER_DEADLINE, Rendering, read_rendering, rendering_body
 from promptuary.client.span import OPENTELEMETRY, mark_current_span
@@ -173,16 +173,10 @@ class Promptuary(SyncRegistryCalls, _Client):
         return read_rendering(name, version, response)
 
     def _call(self, call: RegistryCall[T], deadline: float) -> T:
-        until = self._clock() + deadline
-        response: HttpResponse | FetchFailure = TIMED_OUT
-        for _ in range(ATTEMPTS):
-            seconds = until - self._clock()
-            if seconds <= 0:
-                break
-            response = self._request_within(seconds, partial(self._request, call, seconds))
-            if not is_lost(response):
-                break
-        return call.result(response)
+        attempts = Attempts(self._clock, deadline)
+        for seconds in attempts:
+            attempts.response = self._request_within(seconds, partial(self._request, call, seconds))
+        return call.result(attempts.response)
 
     def _request(self, call: RegistryCall[Any], seconds: float) -> HttpResponse | FetchFailure:
         url = self._components.endpoint.url + call.path

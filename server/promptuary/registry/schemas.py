@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any, Self
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from promptuary.core.wire import NonEmptyText, RequestModel, ResponseModel, SchemaOf, ShortText
 from promptuary.prompt.content import Content, ContextBinding, ModelConfig, Placeholder
@@ -27,6 +27,8 @@ PlaceholderJson = Annotated[dict[str, Any], SchemaOf(Placeholder)]
 
 class NewVersion(Content):
     """A version to register: the content, its message, tags and labels, and the prompt's name in another registry."""
+
+    model_config = ConfigDict(defer_build=False)  # FastAPI expects the models of bodies to be built
 
     message: ShortText = ""
     tags: Annotated[list[NonEmptyText], Field(max_length=50)] = Field(default_factory=list)

@@ -35,6 +35,10 @@ WRITES: list[tuple[str, str, Any]] = [
     ("POST", "/prompts/Bad Name/versions", GREETING),
     ("POST", "/prompts/greet/preview", GREETING),
     ("POST", "/prompts/new/preview", CHAT),
+    ("PUT", "/prompts/greet/versions/1/tags", {"tags": ["b", "team=search"]}),
+    ("PUT", "/prompts/greet/versions/1/tags", {"tags": []}),
+    ("PUT", "/prompts/greet/versions/1/tags", {"tags": [""]}),
+    ("PUT", "/prompts/greet/versions/9/tags", {"tags": ["b"]}),
     ("PUT", "/prompts/greet/labels/production", {"version": 2, "reason": "better"}),
     ("PUT", "/prompts/greet/labels/production", {"version": 9, "reason": ""}),
     ("PUT", "/prompts/greet/labels/latest", {"version": 1, "reason": ""}),
@@ -51,6 +55,10 @@ WRITES: list[tuple[str, str, Any]] = [
     ("POST", "/prompts/chat/archive", {"reason": "x"}),
     ("POST", "/prompts/chat/restore", {"reason": "y"}),
     ("POST", "/prompts/unknown/archive", {"reason": "x"}),
+    ("POST", "/keys", {"name": "ci", "role": "nobody"}),
+    ("POST", "/keys", {"name": "", "role": "author"}),
+    ("POST", "/keys", {"name": "ci", "role": "author", "days": 0}),
+    ("DELETE", "/keys/unknown", None),
 ]
 READS: list[tuple[str, dict[str, Any]]] = [
     ("/prompts/greet", {}),
@@ -58,6 +66,13 @@ READS: list[tuple[str, dict[str, Any]]] = [
     ("/prompts/greet", {"label": "nothing"}),
     ("/prompts/greet", {"label": "staging", "targeting_key": "user 7"}),
     ("/prompts/greet", {"label": "production", "version": 1}),
+    ("/self", {}),
+    ("/keys", {"limit": 200}),
+    ("/keys", {"cursor": "x"}),
+    ("/audit/verify", {}),
+    ("/audit/verify", {"sequence": 3, "digest": f"sha256:{'0' * 64}"}),
+    ("/audit/verify", {"sequence": 3}),
+    ("/audit/verify", {"digest": "sha256:1"}),
     ("/prompts/greet", {"version": 2}),
     ("/prompts/greet", {"version": 20}),
     ("/prompts/greet", {"version": 0}),
@@ -129,6 +144,11 @@ def outcome(embedded: EmbeddedService, method: str, path: str, query: dict[str, 
     return timeless(response)
 
 
+def direct_outcome(embedded: EmbeddedService, method: str, path: str, query: dict[str, Any], body: Any) -> Any:
+    """Return the response of a direct call, which must not need the app."""
+    return timeless(json.loads(embedded.call(method, path, query, body) or "null"))
+
+
 def timeless(value: Any) -> Any:
     match value:
         case dict():
@@ -177,7 +197,9 @@ def without_direct_calls(embedded: EmbeddedService, method: str, path: str, quer
         ("GET", "/prompts/greet", {"unknown": "1"}, None),
         ("GET", "/prompts", {"search": "a\u0000"}, None),
         ("GET", "/prompts/greet/versions/0", {}, None),
-        ("GET", "/keys", {}, None),
+        ("GET", "/projects", {}, None),
+        ("DELETE", "/keys/a b", {}, None),
+        ("GET", "/audit/verify", {"sequence": 0, "digest": "sha256:1"}, None),
         ("POST", "/prompts/greet/versions?similar=true", {}, GREETING),
         ("POST", "/prompts/greet/versions", {}, GREETING | {"unknown": 1}),
         ("POST", "/prompts/greet/versions", {}, GREETING | {"template": "\ud800"}),
@@ -190,6 +212,23 @@ def test_what_is_not_plain_is_left_to_the_app(
 ) -> None:
     with pytest.raises(NotDirect):
         services[0].call(method, path, query, body)
+
+
+def test_keys_and_the_head_of_the_audit_chain_are_the_same(services: tuple[EmbeddedService, EmbeddedService]) -> None:
+    direct, through_app = services
+    heads = []
+    for embedded, call in ((direct, direct_outcome), (through_app, without_direct_calls)):
+        created = call(embedded, "POST", "/keys", {}, {"name": "ci", "role": "author", "days": 30})
+        text_of_key, key_id = created.pop("key"), created.pop("id")
+        assert text_of_key.startswith("pmt_")
+        listed = call(embedded, "GET", "/keys", {"limit": 10}, None)["items"]
+        assert [key.pop("id") for key in listed] == [key_id]
+        assert call(embedded, "DELETE", f"/keys/{key_id}", {}, None) is None
+        head = call(embedded, "GET", "/audit/head", {}, None)
+        kept = {"sequence": head["sequence"], "digest": head.pop("digest")}
+        heads.append((created, listed, head, call(embedded, "GET", "/audit/verify", kept, None)))
+    assert heads[0] == heads[1]
+    assert heads[0][-1]["reason"] is None
 
 
 def test_a_lookup_is_the_same_to_the_byte(services: tuple[EmbeddedService, EmbeddedService]) -> None:

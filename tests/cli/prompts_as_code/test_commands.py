@@ -72,10 +72,25 @@ def test_only_changed_contents_are_registered_and_only_other_labels_move(run: Ru
         "  ~ template",
         '  + model  {"name": "m"}',
         "~ word  version 1 exists already, staging → 1",
-        "  its tags are stored with its next version",
+        "  its tags become new",
     ]
     assert run("get", "support.answer", "--json").json["template"] == "New: {{text}}"
-    assert run("get", "word", "--label", "staging", "--json").json["version"] == 1
+    word = run("get", "word", "--label", "staging", "--json").json
+    assert (word["version"], word["tags"]) == (1, ["new"])
+
+
+def test_changed_tags_alone_are_set_without_a_new_version(run: Run, folder: Path, write: Write) -> None:
+    write("prompts/word.yaml", json.dumps({**WORD, "tags": ["old"]}))
+    run("sync", "apply", folder)
+    write("prompts/word.yaml", json.dumps({**WORD, "tags": ["b", "a"]}))
+    (step,) = (step for step in run("sync", "plan", folder, "--json").json if step["prompt"] == "word")
+    assert (step["registers"], step["version"], step["tags"]) == (False, 1, ["b", "a"])
+    applied = run("sync", "apply", folder, "--json").json
+    assert [(version["version"], version["tags"]) for version in applied if version["name"] == "word"] == [(1, ["b", "a"])]
+    write("prompts/word.yaml", json.dumps(WORD))  # without tags it keeps those of the version
+    write("prompts/support/answer.yaml", json.dumps({**WORD, "labels": ["production"]}))
+    assert run("sync", "plan", folder).out.splitlines()[-1] == "= word  version 1 exists already"
+    assert run("get", "word", "--version", "1", "--json").json["tags"] == ["b", "a"]
 
 
 def test_a_plan_names_the_changes_that_would_break_callers(run: Run, folder: Path, write: Write) -> None:

@@ -14,17 +14,20 @@ from promptuary.registry.schemas import (
     LabelOut,
     MoveLabel,
     MoveOut,
+    NewTags,
     NewVersion,
     PreviewOut,
     PromptOut,
     RegisteredOut,
     Renew,
     RollBack,
+    TagsOut,
     VersionOut,
 )
 from promptuary.registry.service import RegistrationDetails, Registry
 from promptuary.registry.similarity import same_content_warnings
 from promptuary.registry.store import PromptFilter
+from promptuary.registry.tags import Tags
 
 
 def _look_up(request: Request) -> Work:
@@ -98,6 +101,12 @@ def _register(request: Request) -> Work:
     return work
 
 
+def _set_version_tags(request: Request) -> Work:
+    request.only()
+    name, number, body = request.name(), request.number(), request.parse(NewTags)
+    return lambda unit: to_json(TagsOut(tags=list(Tags(unit).replace_version_tags(name, number, body.tags))))
+
+
 def _move_label(request: Request) -> Work:
     name, label, body = request.name(), request.name(1), request.parse(MoveLabel)
 
@@ -150,6 +159,7 @@ PREVIEW = DirectCall(_preview)
 LIST_DEPENDENTS = DirectCall(_list_dependents)
 LIST_LABEL_HISTORY = DirectCall(_list_label_history)
 REGISTER = DirectCall(_register, writes=True)
+SET_VERSION_TAGS = DirectCall(_set_version_tags, writes=True)
 MOVE_LABEL = DirectCall(_move_label, writes=True)
 REMOVE_LABEL = DirectCall(_remove_label, writes=True)
 ROLL_BACK = DirectCall(_roll_back, writes=True)

@@ -60,6 +60,7 @@ _ROUTES = (
     _route("POST", "/prompts/*/archive", "registry_calls", "ARCHIVE"),
     _route("POST", "/prompts/*/restore", "registry_calls", "RESTORE"),
     _route("POST", "/prompts/*/renew", "registry_calls", "RENEW"),
+    _route("PUT", "/prompts/*/versions/*/tags", "registry_calls", "SET_VERSION_TAGS"),
     _route("PUT", "/prompts/*/labels/*", "registry_calls", "MOVE_LABEL"),
     _route("DELETE", "/prompts/*/labels/*", "registry_calls", "REMOVE_LABEL"),
     _route("POST", "/prompts/*/labels/*/rollback", "registry_calls", "ROLL_BACK"),
@@ -71,6 +72,12 @@ _ROUTES = (
     _route("GET", "/runs/*", "evaluation_calls", "READ_RUN"),
     _route("GET", "/runs/*/results", "evaluation_calls", "LIST_RESULTS"),
     _route("POST", "/runs/*/interrupt", "evaluation_calls", "INTERRUPT_RUN"),
+    _route("GET", "/self", "access_calls", "READ_SELF"),
+    _route("POST", "/keys", "access_calls", "CREATE_KEY"),
+    _route("GET", "/keys", "access_calls", "LIST_KEYS"),
+    _route("DELETE", "/keys/*", "access_calls", "REVOKE_KEY"),
+    _route("GET", "/audit/head", "access_calls", "READ_AUDIT_HEAD"),
+    _route("GET", "/audit/verify", "access_calls", "VERIFY_AUDIT"),
 )
 
 

@@ -164,7 +164,7 @@ class _ProjectedRegistry:
                 registers=False,
                 moves=moved.moves,
                 stays_split=moved.stays_split,
-                waits=_waits(prompt, version["tags"]),
+                tags=_new_tags(prompt, version["tags"]),
                 obstacles=moved.obstacles,
                 origin=origin,
                 remarks=comparison.unchanged_remarks(),
@@ -184,7 +184,7 @@ class _ProjectedRegistry:
             registers,
             moved.moves,
             moved.stays_split,
-            waits=() if registers else _waits(prompt, before.tags),
+            tags=None if registers else _new_tags(prompt, before.tags),
             changes=_changes(content_of(old), content) if old else (),
             obstacles=(*moved.obstacles, *conflicts),
             origin=origin,
@@ -236,8 +236,9 @@ class _ProjectedRegistry:
         return included
 
 
-def _waits(prompt: PromptFile, tags: Sequence[str]) -> tuple[str, ...]:
-    return () if set(prompt.tags) == set(tags) else ("its tags are stored with its next version",)
+def _new_tags(prompt: PromptFile, tags: Sequence[str]) -> tuple[str, ...] | None:
+    """Return the tags of a file, where its version has others; a file without tags keeps those of the version."""
+    return prompt.tags if prompt.tags and set(prompt.tags) != set(tags) else None
 
 
 @dataclass(frozen=True)

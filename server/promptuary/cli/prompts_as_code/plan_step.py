@@ -17,7 +17,8 @@ from promptuary.prompt.files.prompt_file import PromptFile
 class PlanStep:
     """The effect of applying one file: a new version, moved labels, or nothing; or the obstacles to applying it.
 
-    `origin` is the version of this registry of which the file was a copy; None where that is not known, or not needed.
+    `origin` is the version of this registry of which the file was a copy; None where that is not known, or not needed. `tags`
+    are those that a version which exists gets; None where it keeps its own.
     """
 
     prompt: PromptFile
@@ -27,7 +28,7 @@ class PlanStep:
     registers: bool
     moves: tuple[str, ...] = ()
     stays_split: tuple[str, ...] = ()
-    waits: tuple[str, ...] = ()
+    tags: tuple[str, ...] | None = None
     changes: tuple[ContentChange, ...] = ()
     obstacles: tuple[str, ...] = ()
     origin: Origin | None = None
@@ -41,11 +42,11 @@ class PlanStep:
     @property
     def acts(self) -> bool:
         """Whether applying it changes anything."""
-        return self.registers or bool(self.moves)
+        return self.registers or bool(self.moves) or self.tags is not None
 
     def describe(self) -> str:
         """Return the step as a line of the plan."""
-        mark = "!" if self.obstacles else "+" if self.registers else "~" if self.moves else "="
+        mark = "!" if self.obstacles else "+" if self.registers else "~" if self.acts else "="
         what = f"version {self.version}" + ("" if self.registers else " exists already")
         moved = f", {' '.join(self.moves)} → {self.version}" if self.moves else ""
         return f"{mark} {self.prompt.name}  {what}{moved}"
@@ -55,7 +56,8 @@ class PlanStep:
         yield from (f"  {head(asdict(change) | {'breaking': change.breaking})}" for change in self.changes)
         yield from (f"  breaking: {why}" for why in dict.fromkeys(change.why for change in self.changes if change.why))
         yield from (f"  {label}; this version is one of its arms, so it stays" for label in self.stays_split)
-        yield from (f"  {wait}" for wait in self.waits)
+        if self.tags is not None:
+            yield f"  its tags become {', '.join(self.tags)}"
         yield from (f"  {remark}" for remark in self.remarks)
         yield from (f"  {obstacle}" for obstacle in self.obstacles)
 
@@ -74,7 +76,7 @@ class PlanStep:
                 for change in self.changes
             ],
             "stays_split": list(self.stays_split),
-            "waits": list(self.waits),
+            "tags": None if self.tags is None else list(self.tags),
             "origin": self.origin and self.origin.version,
             "remarks": list(self.remarks),
             "obstacles": list(self.obstacles),
@@ -115,7 +117,9 @@ def apply_step(api: ApiClient, step: PlanStep, done: Sequence[PlanStep]) -> Any:
     if not step.acts:
         return api.get(f"/prompts/{step.prompt.name}/versions/{step.version}")
     try:
-        if not step.is_older:
+        if step.tags is not None:
+            api.put(f"/prompts/{step.prompt.name}/versions/{step.version}/tags", {"tags": list(step.tags)})
+        if step.registers or (step.moves and not step.is_older):
             return register(api, step.prompt, step.moves)
         for label in step.moves:  # to register the content of an older version would make it the newest
             move = {"version": step.version, "reason": step.prompt.message or "applied from a file with this label"}

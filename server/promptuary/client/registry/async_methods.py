@@ -7,13 +7,12 @@ from typing import Any
 from promptuary.client.registry.calls import (
     CALL_DEADLINE,
     ListFilter,
+    PromptPages,
     RegistryCall,
     T,
     content_fields,
     label_move,
     label_removal,
-    page_size,
-    prompt_page,
     prompt_search,
     registration,
 )
@@ -40,7 +39,7 @@ class AsyncRegistryCalls(ABC):
         tools: Sequence[Mapping[str, Any]] | None = None,
         context: Mapping[str, Any] | None = None,
         message: str | None = None,
-        tags: Sequence[str] = (),
+        tags: Sequence[str] | None = None,
         labels: Sequence[str] = (),
         idempotency_key: str | None = None,
         deadline: float = CALL_DEADLINE,
@@ -97,16 +96,10 @@ class AsyncRegistryCalls(ABC):
         deadline: float = CALL_DEADLINE,
     ) -> tuple[PromptSummary, ...]:
         """Return the prompts of the project; see `Promptuary.list`."""
-        conditions = ListFilter(search, label, tag, archived)
-        prompts: tuple[PromptSummary, ...] = ()
-        cursor: str | None = None
-        while size := page_size(limit, len(prompts)):
-            page = await self._call(prompt_page(conditions, cursor, size), deadline)
-            prompts += page.items
-            cursor = page.next_cursor
-            if cursor is None:
-                break
-        return prompts
+        pages = PromptPages(ListFilter(search, label, tag, archived), limit)
+        while call := pages.next_call():
+            pages.add(await self._call(call, deadline))
+        return pages.prompts
 
     async def search(
         self, query: str, *, limit: int = 10, min_score: float | None = None, deadline: float = CALL_DEADLINE

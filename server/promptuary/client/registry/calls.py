@@ -3,7 +3,7 @@
 import json
 import re
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
@@ -12,13 +12,21 @@ from promptuary.client.registry.results import (
     LabelState,
     PromptMatch,
     PromptPage,
+    PromptSummary,
     RegisteredVersion,
     read_label_state,
     read_page,
     read_prompt_match,
     read_registered_version,
 )
-from promptuary.client.transport.wire import FetchFailure, HttpResponse, ServerRefusal, read_error_response
+from promptuary.client.transport.wire import (
+    CLIENT_CLOSED,
+    TIMED_OUT,
+    FetchFailure,
+    HttpResponse,
+    ServerRefusal,
+    read_error_response,
+)
 from promptuary.client.versions.selector import build_selector
 from promptuary.client.versions.version import UnusableResponse, read_json
 from promptuary.prompt.errors import Invalid
@@ -73,8 +81,29 @@ class RegistryCall(Generic[T]):
         raise PromptUnavailable(f"{self.subject}: {outcome.detail}", outcome.reason)
 
 
-def is_lost(response: HttpResponse | FetchFailure) -> bool:
-    """Return whether a request was lost with its connection, so that it may be made again."""
+class Attempts:
+    """The attempts of one call within its deadline: how long each may take, and whether there is another one.
+
+    Iterating yields the seconds of each attempt. Who makes it stores its outcome in `response`.
+    """
+
+    def __init__(self, clock: Callable[[], float], deadline: float, *, closed: bool = False) -> None:
+        """Start the deadline, in seconds of a monotonic clock; a closed client makes no attempt."""
+        self.response: HttpResponse | FetchFailure = CLIENT_CLOSED if closed else TIMED_OUT
+        self._clock = clock
+        self._until = clock() + deadline
+        self._limit = 0 if closed else ATTEMPTS
+
+    def __iter__(self) -> Iterator[float]:
+        """Yield the seconds that remain, once more after an attempt that was lost with its connection."""
+        for number in range(self._limit):
+            seconds = self._until - self._clock()
+            if seconds <= 0 or (number and not _is_lost(self.response)):
+                return
+            yield seconds
+
+
+def _is_lost(response: HttpResponse | FetchFailure) -> bool:
     return isinstance(response, FetchFailure) and response.reason is Reason.CONNECTION
 
 
@@ -174,15 +203,33 @@ def prompt_page(conditions: ListFilter, cursor: str | None, size: int) -> Regist
     return RegistryCall("GET", "/v1/prompts", lambda _, answer: read_page(answer), "prompts were not listed", params=query)
 
 
-def page_size(limit: int | None, listed: int) -> int:
-    """Return how many prompts the next page should have; 0 where the limit is reached.
+class PromptPages:
+    """The pages of one list of prompts: the call for the next one, until there is none or the limit is reached."""
 
-    Raises:
-        Invalid: for a limit below 1.
-    """
-    if limit is not None and limit < 1:
-        raise Invalid("limit is a number of prompts, at least 1")
-    return PAGE_SIZE if limit is None else min(PAGE_SIZE, limit - listed)
+    def __init__(self, conditions: ListFilter, limit: int | None) -> None:
+        """Begin before the first page.
+
+        Raises:
+            Invalid: for a limit below 1.
+        """
+        if limit is not None and limit < 1:
+            raise Invalid("limit is a number of prompts, at least 1")
+        self.prompts: tuple[PromptSummary, ...] = ()
+        self._conditions = conditions
+        self._limit = limit
+        self._cursor: str | None = None
+        self._is_last = False
+
+    def next_call(self) -> RegistryCall[PromptPage] | None:
+        """Return the call for the next page; None after the last."""
+        size = PAGE_SIZE if self._limit is None else min(PAGE_SIZE, self._limit - len(self.prompts))
+        return None if self._is_last or size < 1 else prompt_page(self._conditions, self._cursor, size)
+
+    def add(self, page: PromptPage) -> None:
+        """Add the page that the call returned."""
+        self.prompts += page.items
+        self._cursor = page.next_cursor
+        self._is_last = page.next_cursor is None
 
 
 def prompt_search(query: str, limit: int, min_score: float | None) -> RegistryCall[tuple[PromptMatch, ...]]:
@@ -226,9 +273,9 @@ def _condition(if_revision: int | None) -> dict[str, str]:
 
 
 def content_fields(
-    template: str | Sequence[Mapping[str, Any]], labels: Sequence[str], tags: Sequence[str], parts: Mapping[str, Any]
+    template: str | Sequence[Mapping[str, Any]], labels: Sequence[str], tags: Sequence[str] | None, parts: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Return the body of a registration from its parts; empty labels and tags are not sent."""
+    """Return the body of a registration from its parts; empty labels are not sent, and empty tags are."""
     if not isinstance(template, str):
         template = [dict(message) for message in template]
-    return {"template": template, **parts, "labels": [*labels] or None, "tags": [*tags] or None}
+    return {"template": template, **parts, "labels": [*labels] or None, "tags": None if tags is None else [*tags]}

@@ -7,13 +7,12 @@ from typing import Any
 from promptuary.client.registry.calls import (
     CALL_DEADLINE,
     ListFilter,
+    PromptPages,
     RegistryCall,
     T,
     content_fields,
     label_move,
     label_removal,
-    page_size,
-    prompt_page,
     prompt_search,
     registration,
 )
@@ -40,7 +39,7 @@ class SyncRegistryCalls(ABC):
         tools: Sequence[Mapping[str, Any]] | None = None,
         context: Mapping[str, Any] | None = None,
         message: str | None = None,
-        tags: Sequence[str] = (),
+        tags: Sequence[str] | None = None,
         labels: Sequence[str] = (),
         idempotency_key: str | None = None,
         deadline: float = CALL_DEADLINE,
@@ -58,7 +57,8 @@ class SyncRegistryCalls(ABC):
             tools: the tools, in OpenAI's form.
             context: which passages a render retrieves.
             message: why this version exists.
-            tags: texts to find it by.
+            tags: texts to find it by. They replace those of a version that has this content; none of them clears its tags, and
+                None keeps them.
             labels: labels that move to it.
             idempotency_key: a write with the key of an earlier one is not done twice; by default each call has its own.
             deadline: seconds that the call takes at most. Where a connection is lost, the write is sent once more.
@@ -150,16 +150,10 @@ class SyncRegistryCalls(ABC):
             KeyRefused, RequestRefused: when the server refused the request.
             PromptUnavailable: when it does not answer.
         """
-        conditions = ListFilter(search, label, tag, archived)
-        prompts: tuple[PromptSummary, ...] = ()
-        cursor: str | None = None
-        while size := page_size(limit, len(prompts)):
-            page = self._call(prompt_page(conditions, cursor, size), deadline)
-            prompts += page.items
-            cursor = page.next_cursor
-            if cursor is None:
-                break
-        return prompts
+        pages = PromptPages(ListFilter(search, label, tag, archived), limit)
+        while call := pages.next_call():
+            pages.add(self._call(call, deadline))
+        return pages.prompts
 
     def search(
         self, query: str, *, limit: int = 10, min_score: float | None = None, deadline: float = CALL_DEADLINE

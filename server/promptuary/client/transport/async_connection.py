@@ -13,12 +13,12 @@ from promptuary.client.transport.connection import (
     describe_stream_end,
 )
 from promptuary.client.transport.wire import (
-    BODY_LIMIT,
     CLIENT_CLOSED,
     RESPONSE_TOO_LARGE,
     Endpoint,
     FetchFailure,
     HttpResponse,
+    ReceivedBody,
     StreamEnd,
     check_stream_response,
 )
@@ -58,12 +58,11 @@ class AsyncConnection:
                 timeout,
                 self._http.stream(method, url, params=params, content=body, headers=all_headers, timeout=seconds) as response,
             ):
-                received = bytearray()
+                received = ReceivedBody()
                 async for chunk in response.aiter_bytes():
-                    received += chunk
-                    if len(received) > BODY_LIMIT:
+                    if not received.add(chunk):
                         return RESPONSE_TOO_LARGE
-                return HttpResponse(response.status_code, dict(response.headers), bytes(received))
+                return received.response(response.status_code, response.headers)
         except Exception as error:  # whatever it is, the caller has other tiers
             return CLIENT_CLOSED if self._closed else describe_failure(error)
         finally:

@@ -10,7 +10,6 @@ from weakref import WeakSet
 
 from promptuary.client.errors import Reason
 from promptuary.client.transport.wire import (
-    BODY_LIMIT,
     CLIENT_CLOSED,
     RESPONSE_TOO_LARGE,
     STREAM_SILENCE_SECONDS,
@@ -18,6 +17,7 @@ from promptuary.client.transport.wire import (
     Endpoint,
     FetchFailure,
     HttpResponse,
+    ReceivedBody,
     StreamEnd,
     check_stream_response,
 )
@@ -119,14 +119,13 @@ class Connection:
                 method, url, params=params, content=body, headers=all_headers, timeout=seconds, extensions=trace
             ) as response:
                 until = self._clock() + seconds
-                received = bytearray()
+                received = ReceivedBody()
                 for chunk in response.iter_bytes():
-                    received += chunk
-                    if len(received) > BODY_LIMIT:
+                    if not received.add(chunk):
                         return RESPONSE_TOO_LARGE
                     if self._clock() > until:
                         return TIMED_OUT
-                return HttpResponse(response.status_code, dict(response.headers), bytes(received))
+                return received.response(response.status_code, response.headers)
         except Exception as error:  # whatever it is, the caller has other tiers
             return describe_failure(error)
 

@@ -113,6 +113,23 @@ class HttpResponse:
     body: bytes
 
 
+class ReceivedBody:
+    """The body of a response, up to the limit."""
+
+    def __init__(self) -> None:
+        """Begin empty."""
+        self._received = bytearray()
+
+    def add(self, chunk: bytes) -> bool:
+        """Add the next bytes; return whether the body is still within the limit."""
+        self._received += chunk
+        return len(self._received) <= BODY_LIMIT
+
+    def response(self, status: int, headers: Mapping[str, str]) -> HttpResponse:
+        """Return the response with this body."""
+        return HttpResponse(status, dict(headers), bytes(self._received))
+
+
 @dataclass(frozen=True)
 class Endpoint:
     """A server's URL and the API key for it."""

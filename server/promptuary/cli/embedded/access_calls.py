@@ -1,0 +1,79 @@
+"""Direct calls of keys and of the audit chain: each is one of the routes in `promptuary.access.routes`, without HTTP."""
+
+import re
+
+from promptuary.access import audit
+from promptuary.access.audit import ChainHead
+from promptuary.access.role import SCOPES, Role
+from promptuary.access.schemas import AuditHeadOut, CallerOut, CreatedKeyOut, KeyOut, NewKey, VerificationOut
+from promptuary.access.service import AccessService
+from promptuary.access.unit_of_work import UnitOfWork
+from promptuary.cli.embedded.direct_call import DirectCall, NotDirect, Request, Work, to_json
+from promptuary.core.wire import PageOf
+
+_KEY_ID = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
+
+
+def _read_self(request: Request) -> Work:
+    request.only()
+
+    def work(unit: UnitOfWork) -> str:
+        caller = unit.caller
+        scopes = sorted(SCOPES[Role(caller.role)])
+        return to_json(CallerOut(project=caller.project_name, actor=caller.actor, role=caller.role, scopes=scopes))
+
+    return work
+
+
+def _create_key(request: Request) -> Work:
+    request.only()
+    body = request.parse(NewKey)
+
+    def work(unit: UnitOfWork) -> str:
+        key, api_key = AccessService(unit).create_key(body.name, Role(body.role), body.days, body.project)
+        return to_json(CreatedKeyOut(**KeyOut.model_validate(key).model_dump(), key=str(api_key)))
+
+    return work
+
+
+def _list_keys(request: Request) -> Work:
+    request.only("limit", "cursor")
+    return lambda unit: to_json(PageOf[KeyOut].model_validate(AccessService(unit).keys(*request.page(unit))))
+
+
+def _revoke_key(request: Request) -> Work:
+    request.only()
+    (key,) = request.names
+    if not _KEY_ID.fullmatch(key):
+        raise NotDirect
+    return lambda unit: AccessService(unit).revoke_key(key)
+
+
+def _read_audit_head(request: Request) -> Work:
+    request.only()
+
+    def work(unit: UnitOfWork) -> str:
+        head = audit.read_head(unit.session, unit.caller.project)
+        return to_json(AuditHeadOut(project=unit.caller.project_name, sequence=head.sequence, digest=head.digest, at=head.at))
+
+    return work
+
+
+def _verify_audit(request: Request) -> Work:
+    request.only("sequence", "digest")
+    sequence, digest = request.query_number("sequence"), request.query_text("digest")
+    head = None
+    if sequence is not None and digest is not None and _DIGEST.fullmatch(digest):
+        head = ChainHead(sequence, digest, None)
+    elif sequence is not None or digest is not None:
+        raise NotDirect
+    return lambda unit: to_json(VerificationOut.model_validate(audit.verify_chain(unit.session, unit.caller.project, head)))
+
+
+READ_SELF = DirectCall(_read_self)
+CREATE_KEY = DirectCall(_create_key, writes=True)
+LIST_KEYS = DirectCall(_list_keys)
+REVOKE_KEY = DirectCall(_revoke_key, writes=True)
+READ_AUDIT_HEAD = DirectCall(_read_audit_head)
+VERIFY_AUDIT = DirectCall(_verify_audit)
