@@ -225,8 +225,8 @@ def test_keys_and_the_head_of_the_audit_chain_are_the_same(services: tuple[Embed
         assert [key.pop("id") for key in listed] == [key_id]
         assert call(embedded, "DELETE", f"/keys/{key_id}", {}, None) is None
         head = call(embedded, "GET", "/audit/head", {}, None)
-        kept = {"sequence": head["sequence"], "digest": head.pop("digest")}
-        heads.append((created, listed, head, call(embedded, "GET", "/audit/verify", kept, None)))
+        recorded_head = {"sequence": head["sequence"], "digest": head.pop("digest")}
+        heads.append((created, listed, head, call(embedded, "GET", "/audit/verify", recorded_head, None)))
     assert heads[0] == heads[1]
     assert heads[0][-1]["reason"] is None
 
