@@ -8,7 +8,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from sqlmodel import func, select
 
+from doubles.eventually import eventually
 from doubles.fake_model import FakeModel, Messages
 from factories.conversations import conversation, reply, sent
 from promptuary.evaluation.case import Case
@@ -18,6 +20,7 @@ from promptuary.evaluation.runs.request import RunRequest
 from promptuary.evaluation.runs.service import RunService
 from promptuary.evaluation.runs.store import Run, RunState
 from promptuary.evaluation.suites.service import SuiteService
+from promptuary.models.calls.tables import ResponseRow
 from promptuary.prompt.content import Content
 from promptuary.registry.service import Registry
 
@@ -137,6 +140,27 @@ def test_an_interrupted_conversation_is_repeated_with_its_stored_answers(
     (result,) = results_of(author, run)
     assert [turn["output"] for turn in result.detail["turns"]] == ["good a", "good b"]
     assert [turn["cached"] for turn in result.detail["turns"]] == [True, False]
+
+
+def test_the_answers_of_a_conversation_in_flight_are_stored_for_whoever_resumes_it(
+    create: Make, submit_run: Callable[..., Run], executor: RunExecutor, author: Open
+) -> None:
+    create(talk("c", "a", "b"))
+    submit_run()
+    stored: list[bool] = []
+
+    def is_stored() -> bool:
+        with author() as unit:
+            return unit.session.exec(select(func.count()).select_from(ResponseRow)).one() == 1
+
+    async def respond(messages: Messages) -> Any:
+        if messages[-1]["content"] == "b":
+            stored.append(await asyncio.to_thread(eventually, is_stored))
+        return reply("good")
+
+    execute(executor, FakeModel(respond))
+
+    assert stored == [True]
 
 
 def test_two_runs_pair_conversations_by_what_is_asked_in_them(

@@ -98,14 +98,19 @@ class ResultLoop:
     async def consume(self, batches: AsyncIterator[list[CaseResult]], signals: ExecutionSignals) -> None:
         """Write batches until they end or the gate is decided.
 
+        What calls leave is written with them, and also where no result has come for a while: a conversation of many turns is
+        then resumed from its stored answers.
+
         Raises:
             LeaseLost: if another worker has the lease.
             Interrupted: if the process must stop.
         """
         deadline: float | None = None
         async for batch in batches:
+            pending = self._client.take_pending_writes()
+            if batch or pending:
+                await self._add(batch, pending)
             if batch:
-                await self._add(batch)
                 signals.on_progress(self.progress())
             if self.is_decided:
                 return
@@ -119,8 +124,8 @@ class ResultLoop:
         if signals.stop.is_set() and self.done < self._run.total:
             raise Interrupted
 
-    async def _add(self, batch: list[CaseResult]) -> None:
-        await asyncio.to_thread(self._write, batch, self._client.take_pending_writes())
+    async def _add(self, batch: list[CaseResult], pending: PendingWrites) -> None:
+        await asyncio.to_thread(self._write, batch, pending)
         self.done += len(batch)
         self._failed += sum(result.error is not None for result in batch)
         if self._monitor is not None:
