@@ -232,6 +232,25 @@ def test_an_earlier_run_is_a_baseline_too(run: Run, suite_of: Callable[..., Path
     assert run("eval", "compare", second, first).out.splitlines() == [paired, header, *rows]
 
 
+def test_every_report_has_the_comparison_with_an_earlier_run(
+    run: Run, suite_of: Callable[..., Path], better: Path, tmp_path: Path
+) -> None:
+    run("eval", "run", suite_of("yes", "no", "no"), "--json", tmp_path / "first.json")
+    first = json.loads((tmp_path / "first.json").read_text())["run"]
+    run("push", better / "word.yaml")
+    names = {"--json": "r.json", "--summary": "r.md", "--html": "r.html", "--junit": "r.xml"}
+    files = [part for option, name in names.items() for part in (option, tmp_path / name)]
+    result = run("eval", "run", "words", "--baseline", first, *files)
+    assert result.code == 0, result.err
+    texts = {name: (tmp_path / name).read_text(encoding="utf-8") for name in names.values()}
+    comparison = json.loads(texts.pop("r.json"))["comparison"]
+    assert (comparison["baseline"], comparison["cases"]) == (first, 3)
+    for name, text in texts.items():
+        assert (name, first in text.replace("\\_", "_")) == (name, True)
+        assert (name, "+0.667" in text.replace("\\+", "+")) == (name, True)
+        assert (name, "paired by content" in text) == (name, True)
+
+
 def test_versions_are_tried_from_a_folder_without_a_label(run: Run, suite_of: Callable[..., Path], better: Path) -> None:
     suite = suite_of("no", "nay", gate=gate_at_least(0.0))
     result = run("eval", "run", suite, "--prompts", better)

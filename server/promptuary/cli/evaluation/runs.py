@@ -11,7 +11,7 @@ import typer
 
 from promptuary.cli.connection import ApiClient, connect, path_segment
 from promptuary.cli.evaluation import schedules
-from promptuary.cli.evaluation.comparison import show_comparison
+from promptuary.cli.evaluation.comparison import read_comparison, show_comparison, with_comparisons
 from promptuary.cli.evaluation.interruption import interruption
 from promptuary.cli.evaluation.local_execution import Executor, LocalExecution
 from promptuary.cli.evaluation.mlflow_delivery import mlflow_delivery
@@ -32,6 +32,7 @@ from promptuary.cli.evaluation.suite_run import CaseSelection, RunOptions, resum
 from promptuary.cli.evaluation.suites import PromptfooOptions
 from promptuary.cli.number_parsers import decimal, integer
 from promptuary.cli.output import EXIT_INFRASTRUCTURE, AsJson, Project, print_json, print_line, print_table
+from promptuary.core.errors import PromptuaryError
 from promptuary.prompt.errors import FieldError, Invalid
 
 app = typer.Typer(help="Run suites and read their results.", no_args_is_help=True)
@@ -108,10 +109,14 @@ def run(
             runs = run_suites(api, suites, options, local, signals)
         else:
             runs = iter([resume_suite(api, suites[0], options, local, signals)])
-        finished = ReportFiles(junit, summary, html, json).write_all(api, runs)
+        errors: list[PromptuaryError] = []
+        compared = with_comparisons(api, runs, options.baseline_run, errors)
+        finished = ReportFiles(junit, summary, html, json).write_all(api, compared)
         for finished_run in finished:
-            if options.baseline_run is not None and finished_run.state == "finished":
-                show_comparison(api.get(f"/runs/{finished_run.id}/compare", baseline=options.baseline_run))
+            if finished_run.comparison is not None:
+                show_comparison(finished_run.comparison)
+        if errors:
+            raise errors[0]
     codes = [EXIT_CODES.get(finished_run.verdict or "", EXIT_INFRASTRUCTURE) for finished_run in finished]
     raise typer.Exit(next(code for code in _WORST_FIRST if code in codes))
 
@@ -209,8 +214,8 @@ def compare(
 ) -> None:
     """Compare two finished runs on the cases whose variables, expected output and checks are the same in both."""
     with connect(project) as api:
-        comparison = api.get(f"/runs/{path_segment(run_id)}/compare", baseline=baseline)
+        comparison = read_comparison(api, run_id, baseline)
     if json:
-        print_json(comparison)
+        print_json(comparison.json_body)
         return
     show_comparison(comparison)

@@ -22,8 +22,8 @@ from promptuary.evaluation.scorers.invalid_value import invalid_value
 from promptuary.evaluation.scorers.score import METRIC
 from promptuary.evaluation.scorers.scorer_type import NoValue, ScorerType
 from promptuary.evaluation.scorers.spec import INVERSE
-from promptuary.evaluation.scorers.unfailing import matches_everything
 from promptuary.evaluation.scorers.value_template import split_list
+from promptuary.evaluation.suites.unfailing import matches_everything
 from promptuary.prompt.errors import Invalid
 from promptuary.prompt.validation_errors import field_errors_from
 

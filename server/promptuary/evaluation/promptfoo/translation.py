@@ -26,12 +26,12 @@ from promptuary.evaluation.promptfoo.javascript.source_test import read_by_code
 from promptuary.evaluation.promptfoo.javascript.transforms import PYTHON_REMARK, model_transforms, transform_of_test
 from promptuary.evaluation.promptfoo.matrix import Matrix
 from promptuary.evaluation.promptfoo.models.provider_model import grader_model
+from promptuary.evaluation.promptfoo.models.shared_settings import with_shared_settings, without_own_provider
 from promptuary.evaluation.promptfoo.options import PromptfooRunOptions, read_run_options, report_test_options
 from promptuary.evaluation.promptfoo.prompts import ConvertedPrompt, read_prompts
 from promptuary.evaluation.promptfoo.providers import Provider, read_providers
 from promptuary.evaluation.promptfoo.raw import RawObject
 from promptuary.evaluation.promptfoo.report import PartOutcome, TranslationReport, Unsupported
-from promptuary.evaluation.promptfoo.shared_options import with_shared_settings, without_own_provider
 from promptuary.evaluation.promptfoo.template import fill_template, fill_variables, resolve_variables, to_javascript_text
 from promptuary.evaluation.promptfoo.tests import ExpandedTest, read_tests
 from promptuary.evaluation.suites.suite import Suite

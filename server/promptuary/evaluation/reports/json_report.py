@@ -17,6 +17,7 @@ def json_report(run: ReportedRun, results: Iterable[ReportedResult]) -> Iterator
         "tracking_id": run.tracking_id,
         "summary": run.summary_json,
         **({"targets": run.targets} if run.targets else {}),
+        **({"comparison": run.comparison.json_body} if run.comparison is not None else {}),
     }
     yield json.dumps(head, ensure_ascii=False, indent=2).removesuffix("\n}") + ',\n  "results": ['
     separator, groups = "\n", ErrorGroups()

@@ -12,6 +12,7 @@ from promptuary.evaluation.reports.applications import stated_versions
 from promptuary.evaluation.reports.formatting import format_number, truncate
 from promptuary.evaluation.reports.reported_result import ReportedResult, ResultReader
 from promptuary.evaluation.reports.reported_run import ReportedRun
+from promptuary.evaluation.reports.run_comparison import COLUMNS, ReportedComparison
 from promptuary.evaluation.summary_model import GateResult
 from promptuary.statistics.verdict import Verdict
 
@@ -70,7 +71,16 @@ def _suite(run: ReportedRun, read_results: ResultReader) -> Iterator[str]:
         yield _result_test(run, result)
     for gate in run.summary.gates if run.summary is not None else ():
         yield _gate_test(run, gate)
+    yield from _comparison(run.comparison)
     yield "  </testsuite>\n"
+
+
+def _comparison(comparison: ReportedComparison | None) -> Iterator[str]:
+    """Yield the comparison with an earlier run as the suite's output; no verdict depends on it."""
+    if comparison is not None:
+        lines = [f"compared with the run {comparison.baseline}", *comparison.notes]
+        lines += [", ".join(f"{name} {cell}" for name, cell in zip(COLUMNS, row, strict=True)) for row in comparison.rows]
+        yield f"    <system-out>{_text(chr(10).join(lines))}</system-out>\n"
 
 
 def _subject(run: ReportedRun) -> Iterator[tuple[str, str | None]]:

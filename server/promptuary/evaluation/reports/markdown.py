@@ -15,6 +15,7 @@ from promptuary.evaluation.reports.findings import CaseRegression, ComparedPair,
 from promptuary.evaluation.reports.formatting import format_number, truncate
 from promptuary.evaluation.reports.reported_result import ReportedResult
 from promptuary.evaluation.reports.reported_run import ReportedRun
+from promptuary.evaluation.reports.run_comparison import COLUMNS, ReportedComparison
 from promptuary.evaluation.summary_model import Comparison, IntervalFigures, Summary, VariantSummary
 from promptuary.prompt.text import show_hidden
 
@@ -37,7 +38,7 @@ def markdown_report(run: ReportedRun, results: Iterable[ReportedResult], *, regr
     if summary.gates:
         lines += ["", *_capped([f"- **{gate.verdict}**: {plain(gate.sentence)}" for gate in summary.gates], "demands")]
     findings = collect_findings(run, summary, results, regressions=regressions)
-    lines += [*_metrics(summary), *_errors(findings.errors), *_differences(summary)]
+    lines += [*_metrics(summary), *_errors(findings.errors), *_differences(summary), *_earlier_run(run.comparison)]
     return "\n".join([*lines, *_worst(findings.regressions, summary)]) + "\n"
 
 
@@ -101,6 +102,17 @@ def _difference_cells(comparison: Comparison, interval: IntervalFigures) -> list
         _bounds(interval, signed=True),
         *(str(count) for count in (interval.n, comparison.better_count, comparison.worse_count)),
     ]
+
+
+def _earlier_run(comparison: ReportedComparison | None) -> Iterator[str]:
+    """Yield the comparison with an earlier run."""
+    if comparison is None:
+        return
+    yield from ("", f"### Compared with the run {plain(comparison.baseline)}", "")
+    yield from _capped([f"- {plain(note)}" for note in comparison.notes], "notes")
+    if comparison.rows:
+        yield from ("", f"| {' | '.join(COLUMNS)} |", "|" + "---|" * len(COLUMNS))
+        yield from _capped([f"| {' | '.join(map(plain, row))} |" for row in comparison.rows], "differences")
 
 
 def _capped(rows: Sequence[str], noun: str) -> list[str]:

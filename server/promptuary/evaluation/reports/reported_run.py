@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
+from promptuary.evaluation.reports.run_comparison import ReportedComparison
 from promptuary.evaluation.summary_model import Summary, VariantRole
 from promptuary.prompt.text import replace_surrogates
 from promptuary.statistics.verdict import Verdict
@@ -103,6 +104,7 @@ class ReportedRun:
         suite_digest: of the suite that was run.
         dataset: None where the API does not state it.
         part: of which dataset the run has a part of the cases; None for all of them.
+        comparison: with an earlier run, where one was named as the baseline.
     """
 
     id: str
@@ -124,6 +126,7 @@ class ReportedRun:
     suite_digest: str | None = None
     dataset: ReportedDataset | None = None
     part: ReportedPart | None = None
+    comparison: ReportedComparison | None = None
 
     @property
     def targets(self) -> tuple[str, ...]:

@@ -6,10 +6,10 @@ from promptuary.access import audit
 from promptuary.access.unit_of_work import UnitOfWork
 from promptuary.core.errors import FieldError, InvalidRequest, NotFound
 from promptuary.core.paging import Page, build_page, decode_cursor
-from promptuary.evaluation.scorers.unfailing import unfailing_scorers
 from promptuary.evaluation.suites import store
 from promptuary.evaluation.suites.store import StoredSuite
 from promptuary.evaluation.suites.suite import Suite, suite_digest, suite_to_json
+from promptuary.evaluation.suites.unfailing import unfailing_scorers
 from promptuary.prompt.name import is_name
 
 

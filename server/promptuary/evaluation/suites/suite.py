@@ -20,11 +20,11 @@ from promptuary.evaluation.json_object import JsonObject
 from promptuary.evaluation.scorers.file_values import inline_files
 from promptuary.evaluation.scorers.spec import NESTED_LIMIT, LocatedError, ScorerSpec, validate_with_errors
 from promptuary.evaluation.scorers.transforms.steps import TransformValue
-from promptuary.evaluation.scorers.unfailing import unfailing_scorers
 from promptuary.evaluation.suites.definition import SuiteDefinition
 from promptuary.evaluation.suites.subject import subject_errors
 from promptuary.evaluation.suites.target_files import inline_functions, read_outputs
 from promptuary.evaluation.suites.transform_files import inline_suite_transforms
+from promptuary.evaluation.suites.unfailing import unfailing_scorers
 from promptuary.models.model_spec import ModelName, ModelRef, ModelSpec, column_name
 from promptuary.prompt.digest import json_digest
 from promptuary.prompt.errors import FieldError, Invalid

@@ -20,6 +20,7 @@ from promptuary.evaluation.reports.html.html_table import Cell, html_table
 from promptuary.evaluation.reports.html.style import CSS
 from promptuary.evaluation.reports.reported_result import ReportedResult
 from promptuary.evaluation.reports.reported_run import ReportedRun
+from promptuary.evaluation.reports.run_comparison import COLUMNS, ReportedComparison
 from promptuary.evaluation.reports.word_diff import mark_differences
 from promptuary.evaluation.summary_model import Comparison, IntervalFigures, Summary, VariantSummary
 from promptuary.prompt.text import show_hidden
@@ -28,6 +29,8 @@ RESULTS_LIMIT = 100
 REGRESSIONS_LIMIT = 10
 TEXT_LIMIT = 2000
 EXCERPT_LIMIT = 300
+_NAMES = 3
+"""How many columns of a comparison with an earlier run are names; the others are figures."""
 
 
 def html_report(run: ReportedRun, results: Iterable[ReportedResult]) -> Iterator[str]:
@@ -50,6 +53,7 @@ def html_report(run: ReportedRun, results: Iterable[ReportedResult]) -> Iterator
         yield from _metrics(summary)
         yield from _errors(findings)
         yield from _differences(summary)
+        yield from _earlier_run(run.comparison)
         yield from _worst(findings, summary)
         yield histogram_figure(findings, summary)
         yield from cluster_figure(findings, summary)
@@ -107,6 +111,17 @@ def _metrics(summary: Summary) -> Iterator[str]:
     yield means_figure(summary, rows)
     heads = ["Variant", "Metric", "Mean", "Low", "High", "Cases", "Without a score", "Interval"]
     yield html_table(heads, [_metric_row(*row) for row in rows])
+    yield "</section>"
+
+
+def _earlier_run(comparison: ReportedComparison | None) -> Iterator[str]:
+    if comparison is None:
+        return
+    yield f"<section><h2>Compared with the run {_line(comparison.baseline)}</h2><ul>"
+    yield "".join(f"<li>{_line(note)}</li>" for note in comparison.notes) + "</ul>"
+    if comparison.rows:
+        rows: list[list[str | Cell]] = [[*row[:_NAMES], *map(Cell, row[_NAMES:])] for row in comparison.rows[:RESULTS_LIMIT]]
+        yield html_table([name.capitalize() for name in COLUMNS], rows)
     yield "</section>"
 
 

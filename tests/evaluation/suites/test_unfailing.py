@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from promptuary.evaluation.scorers.spec import ScorerSpec
-from promptuary.evaluation.scorers.unfailing import matches_everything, unfailing_scorers
 from promptuary.evaluation.suites.suite import read_suite
+from promptuary.evaluation.suites.unfailing import matches_everything, unfailing_scorers
 from promptuary.prompt.files.yaml_document import InvalidFile
 
 
