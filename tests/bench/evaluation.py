@@ -8,6 +8,7 @@ and delivered by a process that the command leaves behind.
 
 import json
 import os
+import resource
 import sqlite3
 import subprocess
 import sys
@@ -95,10 +96,18 @@ def case(number: int) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Speed:
-    """The seconds that whole processes took for the same cases, and from their start until MLflow had the run."""
+    """The same cases in whole processes.
+
+    Attributes:
+        what: the command.
+        seconds: how long each process took.
+        processor: seconds of the processor, of each with the processes that it waits for.
+        visible: seconds from the start until MLflow had the run.
+    """
 
     what: str
     seconds: Sequence[float]
+    processor: Sequence[float]
     visible: Sequence[float] = ()
 
     @property
@@ -110,21 +119,39 @@ class Speed:
 def whole_processes() -> list[Speed]:
     """Run the same cases through promptuary and promptfoo, in turn."""
     promptuary_seconds: list[float] = []
+    promptuary_processor: list[float] = []
     visible_seconds: list[float] = []
     promptfoo_seconds: list[float] = []
+    promptfoo_processor: list[float] = []
     with tempfile.TemporaryDirectory() as folder:
         place = Place.create(Path(folder))
         suite = place.suite(CASES)
         config = _promptfoo(Path(folder))
         for _ in range(ROUNDS):
-            started = time.perf_counter()
+            started, used = time.perf_counter(), processor_of_children()
             promptuary_seconds.append(place.run("eval", "run", str(suite))[0])
+            promptuary_processor.append(processor_of_children() - used)
             _until(lambda: place.query("SELECT count(*) FROM run WHERE tracking_id IS NULL") == 0)
             visible_seconds.append(time.perf_counter() - started)
             if PROMPTFOO:
+                used = processor_of_children()
                 promptfoo_seconds.append(_timed_promptfoo(Path(folder), config))
-    speeds = [Speed("promptuary eval run", promptuary_seconds, visible_seconds)]
-    return [*speeds, Speed("promptfoo eval", promptfoo_seconds)] if promptfoo_seconds else speeds
+                promptfoo_processor.append(processor_of_children() - used)
+    speeds = [Speed("promptuary eval run", promptuary_seconds, promptuary_processor, visible_seconds)]
+    if promptfoo_seconds:
+        speeds.append(Speed(f"promptfoo eval {_promptfoo_version()}", promptfoo_seconds, promptfoo_processor))
+    return speeds
+
+
+def processor_of_children() -> float:
+    """Return the seconds of the processor of all processes that this one has waited for."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def _promptfoo_version() -> str:
+    assert PROMPTFOO
+    return subprocess.run([PROMPTFOO, "--version"], capture_output=True, text=True, check=True).stdout.strip()
 
 
 def _promptfoo(folder: Path) -> Path:

@@ -7,7 +7,6 @@ With arguments it is the bare client, which prints its seconds and its processor
 
 import asyncio
 import json
-import resource
 import signal
 import subprocess
 import sys
@@ -19,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.evaluation import LATENCY, MODEL_CASES, Place, case
+from bench.evaluation import LATENCY, MODEL_CASES, Place, case, processor_of_children
 
 FEW_CASES = 500
 IN_FLIGHT = (64, 256)
@@ -65,10 +64,9 @@ def latent_model() -> Iterator[tuple[str, Any]]:
 
 def processor_seconds(run: Any) -> float:
     """Return the processor's seconds of the processes that a function starts and waits for."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    before = processor_of_children()
     run()
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return processor_of_children() - before
 
 
 def measured(in_flight: int) -> Calls:

@@ -237,3 +237,86 @@ def test_a_lookup_is_the_same_to_the_byte(services: tuple[EmbeddedService, Embed
     over_http = direct.client.get("/v1/prompts/exact").content
     assert direct.call("GET", "/prompts/exact", {}) == over_http.decode()
     assert json.loads(over_http)["config"] == {"b": 1, "a": [1.5]}
+
+
+CASES = b'{"id": "c1", "vars": {"name": "Ann"}, "expected": "Hi Ann"}\n{"vars": {"name": "Bo"}}\n'
+SUITE = {
+    "name": "greetings",
+    "prompt": "evaluated",
+    "dataset": "names",
+    "models": ["echo:"],
+    "scorers": [{"type": "contains", "value": "Hi"}],
+}
+EVALUATIONS: list[tuple[str, str, Any]] = [
+    ("POST", "/prompts/evaluated/versions", GREETING),
+    ("POST", "/datasets/names/versions", CASES),
+    ("POST", "/datasets/names/versions", CASES),
+    ("POST", "/datasets/names/versions", b'{"vars": '),
+    ("POST", "/datasets/names/versions", b""),
+    ("POST", "/datasets/names/versions", b'{"id": "c1"}\n{"id": "c1"}\n'),
+    ("POST", "/datasets/No Name/versions", CASES),
+    ("PUT", "/suites/greetings", SUITE),
+    ("PUT", "/suites/other", SUITE),
+    ("PUT", "/suites/greetings", SUITE | {"scorers": [{"type": "unknown"}]}),
+    ("PUT", "/suites/greetings", SUITE | {"unknown": 1}),
+    ("GET", "/suites/greetings", None),
+    ("GET", "/suites/unknown", None),
+    ("POST", "/runs/check", {"suite": "greetings"}),
+    ("POST", "/runs/check", {"suite": "greetings", "version": 9}),
+    ("POST", "/runs", {"suite": "unknown"}),
+    ("POST", "/runs", {"suite": "greetings", "repeats": 0}),
+    ("POST", "/runs", {"suite": "greetings", "dataset_version": 1}),
+    ("GET", "/runs/{run}", None),
+    ("GET", "/runs/{run}/results", None),
+    ("POST", "/runs/{run}/interrupt", {}),
+    ("POST", "/runs/{run}/interrupt", {}),
+    ("GET", "/runs/run_00", None),
+    ("GET", "/runs/none", None),
+    ("POST", "/runs/run_00/interrupt", {}),
+]
+
+
+def evaluated(embedded: EmbeddedService) -> list[Any]:
+    """Return the outcomes of all requests about evaluations; the id of the run, which depends on the time, is left out."""
+    outcomes, run = [], ""
+    for method, path, body in EVALUATIONS:
+        lines = isinstance(body, bytes)
+        more = (
+            {"content": [body[:9], body[9:]], "headers": {"Content-Type": "application/x-ndjson"}} if lines else {"json": body}
+        )
+        try:
+            response = ApiClient(embedded=embedded)._call(method, path.format(run=run), **({} if body is None else more))
+        except PromptuaryError as error:
+            fields = [(wrong.path, wrong.message) for wrong in error.field_errors] if isinstance(error, Invalid) else []
+            outcomes.append((type(error).__name__, error.code, error.message.replace(run or "no run", "run"), fields))
+            continue
+        run = response["id"] if path == "/runs" else run
+        outcomes.append(json.loads(json.dumps(timeless(response)).replace(run or "no run", "run")))
+    return outcomes
+
+
+def test_both_ways_evaluate_the_same(services: tuple[EmbeddedService, EmbeddedService]) -> None:
+    direct, through_app = services
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(service, "_ROUTES", ())
+        expected = evaluated(through_app)
+    for request, outcome_of_app, outcome_of_call in zip(EVALUATIONS, expected, evaluated(direct), strict=True):
+        assert outcome_of_call == outcome_of_app, request
+    assert [outcome["state"] for outcome in expected if isinstance(outcome, dict) and "state" in outcome] == [
+        *("queued", "queued", "interrupted"),
+    ]
+
+
+def test_a_dataset_over_the_limit_is_refused_both_ways(folders: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PROMPTUARY_DATA_DIR", str(folders[0]))
+    monkeypatch.setenv("PROMPTUARY_DATASET_LIMIT", "1024")
+    lines = b"\n".join(b'{"vars": {"name": "Ann"}}' for _ in range(100))
+    messages = []
+    with restored_process_state(), closing(EmbeddedService(None)) as embedded:
+        for routes in (service._ROUTES, ()):
+            monkeypatch.setattr(service, "_ROUTES", routes)
+            with pytest.raises(PromptuaryError) as refused:
+                ApiClient(embedded=embedded).post_lines("/datasets/large/versions", [lines])
+            messages.append((type(refused.value), refused.value.code, str(refused.value)))
+    assert messages[0] == messages[1]
+    assert "1024 bytes" in messages[0][2]
