@@ -36,11 +36,11 @@ class TurnMessages:
     new: tuple[Message, ...]
 
 
-def history_variable(prepared: PreparedPrompt) -> str | None:
+def history_variable(prepared: PreparedPrompt, turn: TurnContext) -> str | None:
     """Return the variable that takes the conversation so far; None where the prompt has none.
 
     Raises:
-        Invalid: for several placeholders of which none is called `history`.
+        Invalid: for several placeholders of which none is called `history`, where there is a conversation so far.
     """
     context = prepared.content.context
     placeholders = [name for name in prepared.content.placeholders() if context is None or name != context.into]
@@ -48,6 +48,8 @@ def history_variable(prepared: PreparedPrompt) -> str | None:
     if HISTORY in placeholders or (variable is not None and variable.type == "array"):
         return HISTORY
     if len(placeholders) > 1:
+        if not turn.history:
+            return None
         names = ", ".join(placeholders)
         raise Invalid(f"the prompt has the placeholders {names}; call the one for the conversation so far '{HISTORY}'")
     return placeholders[0] if placeholders else None
@@ -56,7 +58,7 @@ def history_variable(prepared: PreparedPrompt) -> str | None:
 def turn_values(case: Case, prepared: PreparedPrompt, turn: TurnContext | None) -> JsonObject:
     """Return the values of a case that the prompt has variables for, with the conversation so far after what the case has."""
     values: dict[str, Any] = {name: value for name, value in case.vars.items() if name in prepared.variables}
-    name = None if turn is None else history_variable(prepared)
+    name = None if turn is None else history_variable(prepared, turn)
     if turn is not None and name is not None:
         own = values.get(name, [])
         if not isinstance(own, list):
@@ -77,7 +79,7 @@ def turn_messages(rendered: RenderedPrompt, prepared: PreparedPrompt, turn: Turn
         Invalid: for a turn without a message of the user, or with one that the prompt has no place for.
     """
     messages = rendered.messages if rendered.messages is not None else (user_message(rendered.text or ""),)
-    name = history_variable(prepared)
+    name = history_variable(prepared, turn)
     asks = bool(messages) and messages[-1]["role"] == "user"
     first, question = (messages[:-1], messages[-1:]) if asks else (messages, ())
     if turn.turn.user is not None:

@@ -272,3 +272,15 @@ def test_a_judge_of_the_whole_reads_the_conversation_and_that_of_a_turn_the_answ
     whole, turn = sorted(texts, key=len, reverse=True)
     assert "[user]\na\n\n[assistant]\none\n\n[user]\nb\n\n[assistant]\ntwo" in whole
     assert "<output>\ntwo\n</output>" in turn
+
+
+def test_of_several_placeholders_the_history_has_its_own_name() -> None:
+    names = [{"role": "placeholder", "name": name} for name in ("examples", "notes")]
+    content = Content.model_validate({"type": "chat", "template": [*names, {"role": "user", "content": "Go"}]})
+    notes = {"examples": [], "notes": []}
+
+    once = run_conversation(conversation(vars=notes, tool_results={"t": 1}), replies("one"), content=content)
+    twice = run_conversation(conversation(vars=notes, turns=[{}, {"user": "b"}]), replies("one", "two"), content=content)
+
+    assert (once.output, once.error) == ("one", None)
+    assert "call the one for the conversation so far 'history'" in str(twice.error)
