@@ -34,8 +34,8 @@ class Served:
 
     def url(self) -> str:
         """Return the address, as soon as the log has it."""
-        assert eventually(lambda: "Uvicorn running on" in self.log or self.process.poll() is not None)
-        (url,) = re.findall(r"Uvicorn running on (http://127\.0\.0\.1:[1-9][0-9]*) ", self.log)
+        assert eventually(lambda: "listening on http" in self.log or self.process.poll() is not None)
+        (url,) = re.findall(r"listening on (http://127\.0\.0\.1:[1-9][0-9]*)\"", self.log)
         return str(url)
 
 
