@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import text
 
 from promptuary.access import audit
-from promptuary.access.service import local_caller
+from promptuary.access.credentials import local_caller
 from promptuary.access.unit_of_work import UnitOfWork
 from promptuary.core.clock import wall_clock
 from promptuary.core.database import Database
@@ -23,7 +23,7 @@ ACKNOWLEDGED_BEFORE_THE_KILL = 40
 WRITERS = """
 import os, sys, threading
 from promptuary.access.unit_of_work import UnitOfWork
-from promptuary.access.service import local_caller
+from promptuary.access.credentials import local_caller
 from promptuary.core.clock import wall_clock
 from promptuary.core.database import Database
 from promptuary.core.settings import read_settings

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from promptuary.access.service import local_caller
+from promptuary.access.credentials import local_caller
 from promptuary.access.unit_of_work import UnitOfWork
 from promptuary.core.clock import wall_clock
 from promptuary.core.database import Database

@@ -9,8 +9,9 @@ from sqlmodel import Session, SQLModel
 
 from promptuary.access import store
 from promptuary.access.api_key import generate_key
+from promptuary.access.credentials import authenticate, local_caller
 from promptuary.access.role import Role
-from promptuary.access.service import AccessService, authenticate, local_caller
+from promptuary.access.service import AccessService
 from promptuary.access.unit_of_work import UnitOfWork
 from promptuary.core.database import Database
 from promptuary.core.errors import AlreadyExists, Forbidden, NotAuthenticated, NotFound
@@ -22,7 +23,7 @@ def test_a_key_authenticates_for_its_project_with_its_role(database: Database, k
     text_ = key("author", "shop")
     with database.read() as session:
         caller = authenticate(session, text_, clock())
-    assert (caller.project_name, caller.role, caller.actor) == ("shop", Role.AUTHOR, "key:a author")
+    assert (caller.project_name, caller.role, caller.name) == ("shop", Role.AUTHOR, "key:a author")
 
 
 def test_only_the_hash_of_a_key_is_stored(sqlite: Database, key: Callable[..., str]) -> None:
@@ -128,7 +129,7 @@ def test_keys_and_projects_are_listed_in_pages(unit_as: Units, key: Callable[...
 def test_the_machines_operator_has_a_project_at_once(database: Database, clock: Any) -> None:
     for _ in range(2):
         caller = local_caller(database, clock(), "fresh")
-        assert (caller.project_name, caller.role, caller.actor) == ("fresh", Role.OPERATOR, "local")
+        assert (caller.project_name, caller.role, caller.identity) == ("fresh", Role.OPERATOR, "local")
 
 
 def test_every_change_of_a_projects_keys_is_counted_in_its_transaction(database: Database, unit_as: Units) -> None:

@@ -38,8 +38,9 @@ def build(folder: Path, prompts: int = PROMPTS, versions: int = VERSIONS) -> Dat
     """Create a data directory in one transaction: each prompt with its versions, `production` on the newest."""
     from sqlalchemy import insert, update
 
+    from promptuary.access.credentials import local_caller
     from promptuary.access.role import Role
-    from promptuary.access.service import AccessService, local_caller
+    from promptuary.access.service import AccessService
     from promptuary.access.tables import ProjectRow
     from promptuary.access.unit_of_work import UnitOfWork
     from promptuary.core.clock import wall_clock

@@ -47,8 +47,9 @@ def api_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, 
     """The API on a free port, a way to make keys in it, and its data directory."""
     import uvicorn
 
+    from promptuary.access.credentials import local_caller
     from promptuary.access.role import Role
-    from promptuary.access.service import AccessService, local_caller
+    from promptuary.access.service import AccessService
     from promptuary.access.unit_of_work import UnitOfWork
     from promptuary.api.app import create_app
     from promptuary.core.clock import wall_clock

@@ -124,7 +124,7 @@ def write(tmp_path: Path) -> Callable[[str, str], Path]:
 @contextmanager
 def unit_of_work_on(data_dir: Path) -> Iterator[Any]:
     """Open a unit of work on a data directory, as another process of the machine's operator would."""
-    from promptuary.access.service import local_caller
+    from promptuary.access.credentials import local_caller
     from promptuary.access.unit_of_work import UnitOfWork
     from promptuary.core.clock import wall_clock
     from promptuary.core.database import Database

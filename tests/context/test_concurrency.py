@@ -183,7 +183,7 @@ def test_two_requests_replace_the_same_document_one_after_the_other(
         for thread in threads:
             thread.join(30)
     assert errors == []
-    with unit_as("reader") as unit:
+    with unit_as("viewer") as unit:
         summary = Collections(unit).collection("policies")
     assert (summary.documents, summary.chunks) == (1, 1)
 

@@ -115,7 +115,7 @@ def test_an_invalid_request_names_its_field_and_writes_nothing(
 
 
 def test_a_reader_queries_but_does_not_write(api: Any, bearer: Any, stocked: Any) -> None:
-    headers = bearer("reader")
+    headers = bearer("viewer")
     assert api.post("/v1/collections/policies/query", json={"query": "card"}, headers=headers).status_code == 200
     refused = api.post("/v1/collections/policies/documents", json={"documents": [{"id": "a", "text": "x"}]}, headers=headers)
     assert refused.status_code == 403

@@ -72,7 +72,7 @@ class PromptCorpus:
                 Registry(unit).register(name, Content(type="text", template=template), labels=tuple(labels))
 
     def caller(self, project: str = "default") -> Caller:
-        with self.unit_as("reader", project) as unit:
+        with self.unit_as("viewer", project) as unit:
             return unit.caller  # type: ignore[no-any-return]
 
     def matches(self, text: str, k: int = 5, min_score: float | None = None, project: str = "default") -> PromptMatches:

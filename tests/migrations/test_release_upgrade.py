@@ -29,13 +29,19 @@ from promptuary.worker.assembly import build_worker
 
 SCHEMA = {"0.1.0": "0001", "0.2.0": "0003", "0.3.0": "0004"}
 SINCE_0_3 = {
+    "actor_id",
+    "author_id",
     "changed_metrics",
     "config",
     "given_name",
+    "grants",
     "inferred",
     "part",
+    "person",
+    "person_id",
     "prompt_tags",
     "renamed",
+    "reviewer_id",
     "rollback",
     "target",
     "target_version",
@@ -59,7 +65,7 @@ SINCE_0_2 = SINCE_0_3 | {
     "tokens_output",
 }
 SINCE_0_1 = SINCE_0_2 | {"archived_at", "includes", "split", "splits", "tags", "variant"}
-ADDED_SINCE: dict[str, set[str]] = {"0.1.0": SINCE_0_1, "0.2.0": SINCE_0_2, "0.3.0": SINCE_0_3}
+ADDED_SINCE: dict[str, set[str]] = {"0.1.0": SINCE_0_1, "0.2.0": SINCE_0_2, "0.3.0": SINCE_0_3 | {"seen_by_id"}}
 """The keys that later releases added to the responses."""
 DERIVED = "prompt_words"
 """The tables that an upgrade fills from the versions: the full-text index, which SQLite keeps in several."""
@@ -163,7 +169,18 @@ def test_an_upgraded_database_answers_as_the_old_release_did(old: UpgradedReleas
     assert keys == ADDED_SINCE[old.release.name]
 
 
-NEW_SCOPES = {"prompt:import", "prompt:erase", "webhook:manage"}
+NEW_SCOPES = {
+    "dataset:write",
+    "person:manage",
+    "prompt:erase",
+    "prompt:import",
+    "prompt:lookup",
+    "schedule:write",
+    "self:read",
+    "session:own",
+    "suite:write",
+    "webhook:manage",
+}
 """The scopes of roles since 0.1.0: two since 0.2.0, one since 0.4.0."""
 
 

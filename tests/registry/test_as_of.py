@@ -27,7 +27,7 @@ def register(unit_as: Units, words: str, *labels: str, name: str = "p") -> None:
 
 
 def looked_up(unit_as: Units, **by: Any) -> tuple[int, tuple[str, ...]]:
-    with unit_as("reader") as unit:
+    with unit_as("viewer") as unit:
         version = Registry(unit).lookup("p", **by).version
         return version.number, version.labels
 
@@ -55,10 +55,10 @@ def test_a_lookup_as_of_a_moment_answers_what_it_would_have_then(unit_as: Units,
     assert [looked_up(unit_as, as_of=at) for at in moments] == expected
     assert looked_up(unit_as, as_of=moments[0], label="latest") == (1, ("production",))
     assert looked_up(unit_as, as_of=clock()) == looked_up(unit_as)
-    with unit_as("reader") as unit:
+    with unit_as("viewer") as unit:
         split = [Registry(unit).lookup("p", as_of=at, targeting_key="x").split is not None for at in moments]
     assert split == [False, False, False, True]
-    with unit_as("reader") as unit, pytest.raises(NotFound, match=r"has no label 'staging' at 2026-03-02T12:00:00.000000Z"):
+    with unit_as("viewer") as unit, pytest.raises(NotFound, match=r"has no label 'staging' at 2026-03-02T12:00:00.000000Z"):
         Registry(unit).lookup("p", label="staging", as_of=moments[0])
 
 
@@ -69,7 +69,7 @@ def test_a_version_that_was_not_there_yet_is_not_found_as_of_then(unit_as: Units
     then = clock()
     clock.move(hours=1)
     register(unit_as, "two")
-    with unit_as("reader") as unit:
+    with unit_as("viewer") as unit:
         registry = Registry(unit)
         with pytest.raises(NotFound, match="had no version at 2026-03-02T12:00"):
             registry.lookup("p", as_of=before)
@@ -121,7 +121,7 @@ def test_every_change_is_one_event_under_the_projects_next_revision(unit_as: Uni
         Registry(unit).archive("p", "")
         Registry(unit).restore("p", "")
         Labels(unit).move("p", "production", 1, "confirmed")
-    with unit_as("reader") as unit:
+    with unit_as("viewer") as unit:
         assert events(unit) == [
             (1, EventKind.VERSION_CREATED, "p"),
             (2, EventKind.LABEL_MOVED, "p"),

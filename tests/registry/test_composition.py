@@ -40,7 +40,7 @@ def test_an_included_prompt_is_pinned_to_the_version_that_its_label_meant(unit_a
     register(unit_as, "tone", "Be {{manner}}.", "production", variables={"manner": {"type": "string"}})
     version = register(unit_as, "p", "{{> tone}} Answer {{question}}.").version
     register(unit_as, "tone", "Shout.", "production")
-    with unit_as("reader") as unit:
+    with unit_as("viewer") as unit:
         again = Registry(unit).version("p", 1)
     assert again == version
     assert rendered(again, manner="kind", question="now") == "Be kind. Answer now."
@@ -129,7 +129,7 @@ def test_an_invalid_include_is_reported_with_its_path_and_writes_nothing(unit_as
         "{{> tone@}}: is not a reference",
     ):
         assert words in message
-    with unit_as("reader") as unit:
+    with unit_as("viewer") as unit:
         assert "p" not in [prompt.name for prompt in Registry(unit).prompts(20, None).items]
 
 
@@ -152,7 +152,7 @@ def test_partials_are_nested_eight_deep_and_no_deeper(unit_as: Units) -> None:
     for level in range(1, 9):
         register(unit_as, f"n{level}", f"{{{{> n{level - 1}}}}}{level}", "production")
     assert "partials are nested more than 8 deep" in field_errors(unit_as, "n9", "{{> n8}}")
-    with unit_as("reader") as unit:
+    with unit_as("viewer") as unit:
         assert rendered(Registry(unit).lookup("n8").version) == "x12345678"
 
 
@@ -178,7 +178,7 @@ def test_a_new_version_of_a_partial_is_offered_and_taken_only_when_asked(unit_as
     register(unit_as, "q", "nothing", "production")
 
     def offers() -> list[tuple[str, int, str, int, int | None]]:
-        with unit_as("reader") as unit:
+        with unit_as("viewer") as unit:
             return [(*vars(offer.dependent).values(), offer.offered) for offer in Registry(unit).include_updates("tone")]
 
     assert offers() == [("p", 1, "tone", 1, None), ("p", 2, "tone@1", 1, None)]
@@ -199,7 +199,7 @@ def test_a_preview_reports_what_a_registration_would_do(unit_as: Units) -> None:
     register(unit_as, "tone", "one", "production")
 
     def preview(template: str) -> tuple[int, bool, str]:
-        with unit_as("reader") as unit:
+        with unit_as("viewer") as unit:
             result = Registry(unit).preview("p", Content(type="text", template=template))
             return result.number, result.created, result.content.digest
 
@@ -208,5 +208,5 @@ def test_a_preview_reports_what_a_registration_would_do(unit_as: Units) -> None:
     assert register(unit_as, "p", "{{> tone}}").version.digest == digest
     assert preview("{{> tone}}") == (1, False, digest)
     assert preview("{{> tone}} more")[:2] == (2, True)
-    with unit_as("reader") as unit, pytest.raises(InvalidPrompt):
+    with unit_as("viewer") as unit, pytest.raises(InvalidPrompt):
         Registry(unit).preview("p", Content(type="text", template="{{> never}}"))

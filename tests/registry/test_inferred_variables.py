@@ -36,7 +36,7 @@ def test_the_fast_path_and_the_route_answer_a_client_in_its_form(
     api: Any, bearer: Callable[..., dict[str, str]], local: Any
 ) -> None:
     local.post("/v1/prompts/a/versions", json=BODY)
-    headers = bearer("reader")
+    headers = bearer("viewer")
     for _ in range(2):  # read, and from memory
         assert api.get("/v1/prompts/a", headers=headers).json()["inferred"] != []
         former = api.get("/v1/prompts/a", headers={**headers, **FORMER_CLIENT})

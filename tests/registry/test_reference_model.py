@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 
 from factories.conditions import if_match
 from promptuary.access import audit
-from promptuary.access.service import local_caller
+from promptuary.access.credentials import local_caller
 from promptuary.access.unit_of_work import UnitOfWork
 from promptuary.core.database import Database
 from promptuary.core.errors import Conflict, NotFound, PreconditionFailed

@@ -121,7 +121,7 @@ def test_the_check_runs_after_the_commit_and_delays_no_other_request(
         registration = executor.submit(register, local, "a", TRIAGE, "?similar=true")
         try:
             assert started.wait(30)
-            assert api.get("/v1/prompts/a?version=1", headers=bearer("reader")).status_code == 200
+            assert api.get("/v1/prompts/a?version=1", headers=bearer("viewer")).status_code == 200
             assert api.post("/v1/prompts/a/archive", headers=bearer("author")).status_code == 200
         finally:
             may_finish.set()
@@ -157,7 +157,7 @@ def test_an_invalid_registration_is_reported_once_and_not_checked(
 def test_the_check_needs_the_right_to_register(api: Any, bearer: Any, checker: RecordingChecker) -> None:
     body = {"type": "text", "template": TRIAGE}
     path = "/v1/prompts/a/versions?similar=true"
-    assert api.post(path, json=body, headers=bearer("reader")).status_code == 403
+    assert api.post(path, json=body, headers=bearer("viewer")).status_code == 403
     assert api.post(path, json=body).status_code == 401
     assert checker.names == []
     assert api.post(path, json=body, headers=bearer("ci")).status_code == 201

@@ -130,7 +130,7 @@ def test_an_outdated_rollback_or_removal_is_refused(unit_as: Units) -> None:
 def test_a_removed_label_is_not_found_until_a_rollback_brings_it_back(unit_as: Units) -> None:
     move(unit_as, 1, 2)
     remove(unit_as)
-    with unit_as("reader") as unit:
+    with unit_as("viewer") as unit:
         with pytest.raises(NotFound, match="has no label 'production'; its labels are: none"):
             Registry(unit).lookup("p")
         removal = Labels(unit).history("p", "production", 1, None).items[0]

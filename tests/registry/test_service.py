@@ -37,7 +37,7 @@ def move(unit_as: Units, version: int, *, label: str = "production", expected: i
 
 
 def looked_up(unit_as: Units, **by: Any) -> int:
-    with unit_as("reader") as unit:
+    with unit_as("viewer") as unit:
         return Registry(unit).lookup("p", **by).version.number
 
 
@@ -49,7 +49,7 @@ def test_versions_count_up_from_1_and_hold_what_was_registered(unit_as: Units, c
         registration = register(unit_as, f"text {number}", message=f"the {number}.", tags=("a", "b"))
         assert registration.created
         assert registration.version.number == number
-    with unit_as("reader") as unit:
+    with unit_as("viewer") as unit:
         version = Registry(unit).version("p", 2)
     assert content_from_json(version.content) == content("text 2")
     assert version.digest == content_digest(content("text 2"))
@@ -66,10 +66,10 @@ def test_the_newest_content_makes_no_new_version_but_an_older_one_does(unit_as: 
 
 def test_registering_the_same_again_changes_no_revision_and_writes_no_audit(database: Database, unit_as: Units) -> None:
     register(unit_as, "a", labels=("production",))
-    with unit_as("reader") as unit:
+    with unit_as("viewer") as unit:
         before = Registry(unit).lookup("p")
     register(unit_as, "a", labels=("production",))
-    with unit_as("reader") as unit:
+    with unit_as("viewer") as unit:
         assert Registry(unit).lookup("p") == before
     with database.read() as session:
         assert session.connection().execute(text("SELECT count(*) FROM audit")).scalar_one() == 2
@@ -78,7 +78,7 @@ def test_registering_the_same_again_changes_no_revision_and_writes_no_audit(data
 def test_a_content_that_cannot_be_used_takes_no_number(unit_as: Units) -> None:
     with pytest.raises(InvalidPrompt):
         register(unit_as, "{{name")
-    with unit_as("reader") as unit, pytest.raises(NotFound, match="there is no prompt 'p' in the project 'default'"):
+    with unit_as("viewer") as unit, pytest.raises(NotFound, match="there is no prompt 'p' in the project 'default'"):
         Registry(unit).version("p", 1)
     assert register(unit_as, "fine").version.number == 1
 
@@ -133,7 +133,7 @@ def test_a_flipped_byte_is_detected_in_its_version_and_in_no_other(database: Dat
         else:
             connection.execute(text("ALTER TABLE version DISABLE TRIGGER USER"))
         connection.execute(text("UPDATE version SET content = replace(content, 'one', 'onf') WHERE number = 1"))
-    with unit_as("reader") as unit:
+    with unit_as("viewer") as unit:
         for read in (
             lambda: Registry(unit).lookup("p"),
             lambda: Registry(unit).version("p", 1),
@@ -188,7 +188,7 @@ def test_the_revision_grows_with_every_change_of_the_prompt_and_only_then(unit_a
         lambda: register(unit_as, "x", name="q"),
     ):
         change()
-        with unit_as("reader") as unit:
+        with unit_as("viewer") as unit:
             seen.append(Registry(unit).lookup("p").revision)
     assert seen[0] < seen[1] < seen[2] == seen[3]
 
@@ -196,7 +196,7 @@ def test_the_revision_grows_with_every_change_of_the_prompt_and_only_then(unit_a
 def test_prompts_are_listed_by_name_found_by_a_part_of_it_and_by_label(unit_as: Units) -> None:
     for name in ("b.two", "a.one", "c_3", "b.one"):
         register(unit_as, "x", name=name, labels=("production",) if "one" in name else ())
-    with unit_as("reader") as unit:
+    with unit_as("viewer") as unit:
         registry = Registry(unit)
 
         def names(**by: Any) -> list[str]:
@@ -217,7 +217,7 @@ def test_prompts_are_listed_by_name_found_by_a_part_of_it_and_by_label(unit_as: 
 def test_versions_and_moves_are_listed_the_newest_first(unit_as: Units) -> None:
     for number in range(1, 6):
         register(unit_as, f"v{number}", labels=("production",))
-    with unit_as("reader") as unit:
+    with unit_as("viewer") as unit:
         registry = Registry(unit)
         first = registry.versions("p", 3, None)
         second = registry.versions("p", 3, first.next_cursor)
@@ -238,7 +238,7 @@ def test_a_label_moves_and_its_ledger_tells_who_where_from_and_why(unit_as: Unit
     clock.move(hours=1)
     move(unit_as, 2)
     assert looked_up(unit_as) == 2
-    with unit_as("reader") as unit:
+    with unit_as("viewer") as unit:
         moves = Labels(unit).history("p", "production", 10, None).items
     assert [(row.previous, row.version, row.reason, row.actor) for row in moves] == [
         (1, 2, "to 2", "key:author"),
@@ -278,7 +278,7 @@ def test_who_may_not_move_labels_registers_none_and_leaves_nothing(unit_as: Unit
 
 def test_a_label_given_twice_moves_once(unit_as: Units) -> None:
     register(unit_as, "a", labels=("production", "production"))
-    with unit_as("reader") as unit:
+    with unit_as("viewer") as unit:
         assert len(Labels(unit).history("p", "production", 10, None).items) == 1
 
 
@@ -314,7 +314,7 @@ def test_of_many_who_compare_and_set_at_once_exactly_one_wins_each_round(unit_as
         assert len(winners) == 1
         seen = winners[0]
         won.append(seen)
-    with unit_as("reader") as unit:
+    with unit_as("viewer") as unit:
         history = Labels(unit).history("p", "production", 50, None).items
     assert [row.revision for row in history][:rounds] == won[::-1]
     assert [row.previous for row in history[:-1]] == [row.version for row in history[1:]]
@@ -326,7 +326,7 @@ def test_a_rollback_goes_to_where_the_label_was_before_and_says_why(unit_as: Uni
     with unit_as("author") as unit:
         assert Labels(unit).roll_back("p", "production", "it was worse").version == 1
     assert looked_up(unit_as) == 1
-    with unit_as("reader") as unit:
+    with unit_as("viewer") as unit:
         newest = Labels(unit).history("p", "production", 1, None).items[0]
     assert (newest.previous, newest.version, newest.reason) == (2, 1, "it was worse")
 
@@ -387,7 +387,7 @@ def test_what_a_label_gives_for_many_prompts_is_what_each_lookup_gives(database:
         )
         session.connection().execute(text(tampered))
         session.connection().execute(text("UPDATE version SET content = replace(content, 'broken', 'changed')"))
-    with unit_as("reader") as unit:
+    with unit_as("viewer") as unit:
         registry = Registry(unit)
         whole = registry.labelled("production", None, 10)
         assert whole == [registry.lookup(name) for name in ("a", "b", "c")]

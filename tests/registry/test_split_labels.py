@@ -32,12 +32,12 @@ def split(unit_as: Units, *weights: tuple[int, float], label: str = "production"
 
 
 def look_up(unit_as: Units, key: str | None = None, **by: Any) -> LookupResult:
-    with unit_as("reader") as unit:
+    with unit_as("viewer") as unit:
         return Registry(unit).lookup("p", targeting_key=key, **by)
 
 
 def versions_of(unit_as: Units) -> dict[str, int]:
-    with unit_as("reader") as unit:
+    with unit_as("viewer") as unit:
         return {key: Registry(unit).lookup("p", targeting_key=key).version.number for key in KEYS}
 
 
@@ -71,7 +71,7 @@ def test_a_lookup_without_a_key_gets_the_first_arm(unit_as: Units) -> None:
 
 def test_every_arm_carries_the_label_and_lists_show_the_split(unit_as: Units) -> None:
     split(unit_as, (1, 1.0), (3, 1.0))
-    with unit_as("reader") as unit:
+    with unit_as("viewer") as unit:
         listed = Registry(unit).versions("p", 9, None).items
         (prompt,) = Registry(unit).prompts(9, None).items
     assert [version.labels for version in listed] == [("production",), (), ("production",)]

@@ -19,7 +19,7 @@ def reviews_as(unit_as: Callable[..., AbstractContextManager[Any]]) -> ReviewsAs
     @contextmanager
     def opened(name: str) -> Iterator[ReviewService]:
         with unit_as("author") as unit:
-            yield ReviewService(replace(unit, caller=replace(unit.caller, actor=f"key:{name}")))
+            yield ReviewService(replace(unit, caller=replace(unit.caller, identity=f"key:{name}")))
 
     return opened
 

@@ -129,7 +129,7 @@ def test_registration_and_lookup_work_without_an_embedder(corpus: PromptCorpus) 
     corpus.matching_names(TRIAGE)
     corpus.embedder.is_missing = True
     corpus.register(review=REVIEW, labels=["production"])
-    with corpus.unit_as("reader") as unit:
+    with corpus.unit_as("viewer") as unit:
         assert Registry(unit).lookup("review").version.number == 1
     with pytest.raises(Unavailable, match="pip install"):
         corpus.matching_names(TRIAGE)
@@ -148,7 +148,7 @@ def test_nothing_is_lost_while_chroma_does_not_answer(chroma_corpus: PromptCorpu
     corpus = chroma_corpus
     without_chroma = corpus.in_another_process(chroma_url="http://127.0.0.1:9")
     corpus.register(triage=TRIAGE, labels=["production"])
-    with corpus.unit_as("reader") as unit:
+    with corpus.unit_as("viewer") as unit:
         assert Registry(unit).lookup("triage").version.number == 1
     with pytest.raises(Unavailable, match="does not answer at http"):
         without_chroma.matches(TRIAGE)

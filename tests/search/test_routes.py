@@ -116,7 +116,7 @@ def test_reindex_indexes_the_pending_prompts(local: Any, api: Any, bearer: Any) 
     assert local.post("/v1/search/reindex", json={}).json() == {"prompts": 1, "behind": 0}
     assert local.post("/v1/search/reindex", json={"anew": True}).json() == {"prompts": 1, "behind": 0}
     assert local.post("/v1/search/reindex", json={"all": True}).status_code == 422
-    assert api.post("/v1/search/reindex", json={}, headers=bearer("reader")).status_code == 403
+    assert api.post("/v1/search/reindex", json={}, headers=bearer("viewer")).status_code == 403
 
 
 def test_without_an_embedder_a_search_is_503_but_registration_works(client_without_embedder: Any) -> None:

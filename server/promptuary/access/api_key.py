@@ -1,4 +1,7 @@
-"""API keys: `pmt_<id>_<secret><crc>`. Only a hash of the secret is stored; the checksum detects typing errors."""
+"""API keys: `pmt_<id>_<secret><crc>`. Only a hash of the secret is stored; the checksum detects typing errors.
+
+Tokens of sessions have the same form with another prefix.
+"""
 
 import hashlib
 import hmac
@@ -8,8 +11,9 @@ import string
 import zlib
 from dataclasses import dataclass
 
-_ALPHABET = string.ascii_letters + string.digits
-_FORM = re.compile(r"pmt_([A-Za-z0-9]{12})_([A-Za-z0-9]{40})([0-9a-f]{8})\Z")
+ID_ALPHABET = string.ascii_letters + string.digits
+KEY_PREFIX = "pmt"
+_FORM = re.compile(r"(pm[a-z])_([A-Za-z0-9]{12})_([A-Za-z0-9]{40})([0-9a-f]{8})\Z")
 
 
 @dataclass(frozen=True)
@@ -18,10 +22,11 @@ class ApiKey:
 
     id: str
     secret: str
+    prefix: str = KEY_PREFIX
 
     def __str__(self) -> str:
         """Return the whole key; people see it once, when it is created."""
-        body = f"pmt_{self.id}_{self.secret}"
+        body = f"{self.prefix}_{self.id}_{self.secret}"
         return body + _checksum(body)
 
     def __repr__(self) -> str:
@@ -37,20 +42,21 @@ class ApiKey:
         return hmac.compare_digest(self.secret_hash(), stored)
 
 
-def generate_key() -> ApiKey:
+def generate_key(prefix: str = KEY_PREFIX) -> ApiKey:
     """Generate a key from the system's random source."""
     return ApiKey(
-        id="".join(secrets.choice(_ALPHABET) for _ in range(12)),
-        secret="".join(secrets.choice(_ALPHABET) for _ in range(40)),
+        id="".join(secrets.choice(ID_ALPHABET) for _ in range(12)),
+        secret="".join(secrets.choice(ID_ALPHABET) for _ in range(40)),
+        prefix=prefix,
     )
 
 
-def parse_key(text: str) -> ApiKey | None:
-    """Parse a key; return None for one that is malformed or mistyped."""
+def parse_key(text: str, prefix: str = KEY_PREFIX) -> ApiKey | None:
+    """Parse a key; return None for one that is malformed or mistyped, or has another prefix."""
     match = _FORM.match(text)
-    if match is None or _checksum(text[: -len(match.group(3))]) != match.group(3):
+    if match is None or match[1] != prefix or _checksum(text[: -len(match[4])]) != match[4]:
         return None
-    return ApiKey(match.group(1), match.group(2))
+    return ApiKey(match[2], match[3], prefix)
 
 
 def _checksum(body: str) -> str:

@@ -41,7 +41,7 @@ _STORED_TIME = len("2026-03-02 12:00:00.000000")
 
 @dataclass(frozen=True)
 class Change:
-    """Who did what to which thing; `detail` has JSON values, never a secret and never the values of variables."""
+    """Whose identity did what to which thing; `detail` has JSON values, never a secret and never the values of variables."""
 
     actor: str
     action: str
@@ -77,7 +77,7 @@ def record_change(unit: UnitOfWork, action: str, subject: str, detail: dict[str,
         subject: the thing's name.
         detail: JSON values that describe the change; never a secret, never the values of variables.
     """
-    change = Change(unit.caller.actor, action, subject, detail or {}, unit.clock())
+    change = Change(unit.caller.identity, action, subject, detail or {}, unit.clock())
     append_entry(unit.session, unit.caller.project, change)
 
 

@@ -8,7 +8,7 @@ from promptuary.access import audit
 from promptuary.access.audit import ChainHead
 from promptuary.access.auth.idempotency import IdempotentRoute
 from promptuary.access.auth.routing import Cursor, Limit, authorize
-from promptuary.access.role import SCOPES, Role, Scope
+from promptuary.access.role import Scope
 from promptuary.access.schemas import (
     AuditEntryOut,
     AuditHeadOut,
@@ -19,6 +19,7 @@ from promptuary.access.schemas import (
     NewProject,
     ProjectOut,
     VerificationOut,
+    page_of_keys,
 )
 from promptuary.access.service import AccessService
 from promptuary.access.unit_of_work import UnitOfWork
@@ -47,19 +48,16 @@ def list_projects(
 
 
 @router.get("/self")
-def read_self(unit: Annotated[UnitOfWork, authorize(Scope.PROMPT_READ)]) -> CallerOut:
+def read_self(unit: Annotated[UnitOfWork, authorize(Scope.SELF_READ)]) -> CallerOut:
     """Return whose key it is and what it may do."""
-    caller = unit.caller
-    return CallerOut(
-        project=caller.project_name, actor=caller.actor, role=caller.role, scopes=sorted(SCOPES[Role(caller.role)])
-    )
+    return CallerOut.of(unit.caller)
 
 
 @router.post("/keys", status_code=201)
 def create_key(body: NewKey, unit: Annotated[UnitOfWork, authorize(Scope.KEY_MANAGE)]) -> CreatedKeyOut:
     """Create a key. Its text is in this response and nowhere else."""
-    key, api_key = AccessService(unit).create_key(body.name, Role(body.role), body.days, body.project)
-    return CreatedKeyOut(**KeyOut.model_validate(key).model_dump(), key=str(api_key))
+    key, api_key = AccessService(unit).create_key(body.name, body.role, body.days, body.project, body.holder())
+    return CreatedKeyOut.of(key, key=str(api_key))
 
 
 @router.get("/keys")
@@ -67,7 +65,7 @@ def list_keys(
     unit: Annotated[UnitOfWork, authorize(Scope.KEY_MANAGE)], limit: Limit = 50, cursor: Cursor = None
 ) -> PageOf[KeyOut]:
     """List the project's keys, including revoked ones."""
-    return PageOf[KeyOut].model_validate(AccessService(unit).keys(min(limit, unit.settings.page_limit), cursor))
+    return page_of_keys(AccessService(unit).keys(min(limit, unit.settings.page_limit), cursor))
 
 
 @router.delete("/keys/{id}", status_code=204)
@@ -81,7 +79,9 @@ def list_audit(
     unit: Annotated[UnitOfWork, authorize(Scope.AUDIT_READ)], limit: Limit = 50, cursor: Cursor = None
 ) -> PageOf[AuditEntryOut]:
     """List the audit chain in its order."""
-    return PageOf[AuditEntryOut].model_validate(audit.list_entries(unit, min(limit, unit.settings.page_limit), cursor))
+    page = audit.list_entries(unit, min(limit, unit.settings.page_limit), cursor)
+    entries = [AuditEntryOut.of(unit.session, entry) for entry in page.items]
+    return PageOf[AuditEntryOut](items=entries, next_cursor=page.next_cursor)
 
 
 @router.get("/audit/head")

@@ -1,62 +1,30 @@
 """The rules of projects and keys."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
+from typing import Any
 
 from promptuary.access import audit, store
-from promptuary.access.api_key import ApiKey, generate_key, parse_key
-from promptuary.access.role import Role
-from promptuary.access.store import Key, Project
-from promptuary.access.unit_of_work import Caller, UnitOfWork
-from promptuary.core.database import Database, Session
-from promptuary.core.errors import AlreadyExists, Forbidden, NotAuthenticated, NotFound
+from promptuary.access.api_key import ApiKey, generate_key
+from promptuary.access.identity import display_name_error
+from promptuary.access.keys import store as key_store
+from promptuary.access.keys.store import Key, Member, find_member
+from promptuary.access.people.rules import require_not_above
+from promptuary.access.people.store import find_person
+from promptuary.access.role import GRANTABLE, SCOPES, Role, Scope
+from promptuary.access.store import Project
+from promptuary.access.unit_of_work import UnitOfWork
+from promptuary.core.errors import AlreadyExists, FieldError, Forbidden, InvalidRequest, NotFound
 from promptuary.core.paging import Page, build_page, decode_cursor
 
-DEFAULT_PROJECT = "default"
 
+@dataclass(frozen=True)
+class KeyHolder:
+    """Whose a new key is: a person's by their id, or a service's with grants beyond its role."""
 
-def authenticate(session: Session, text: str, now: datetime) -> Caller:
-    """Return the caller that an API key's text belongs to.
-
-    Raises:
-        NotAuthenticated: for a key that is malformed, unknown, expired or revoked; the message is the same for each.
-    """
-    api_key = parse_key(text)
-    key = store.find_key(session, api_key.id) if api_key else None
-    if api_key is None or key is None or not api_key.matches(key.hash) or not key.is_active(now):
-        raise _not_valid()
-    project = store.get_project(session, key.project)
-    assert project is not None
-    return Caller(project.id, project.name, f"key:{key.name}", key.role, key.expires_at, key.id)
-
-
-def require_active_key(session: Session, caller: Caller, now: datetime) -> None:
-    """Check inside a transaction that the key of an authenticated caller has not ended since.
-
-    Between authentication and the transaction a request may wait: for a slot, or for the rest of its body.
-
-    Raises:
-        NotAuthenticated: as `authenticate` does. A caller without a key always passes.
-    """
-    if caller.key_id is None:
-        return
-    key = store.find_key(session, caller.key_id)
-    if key is None or not key.is_active(now):
-        raise _not_valid()
-
-
-def _not_valid() -> NotAuthenticated:
-    return NotAuthenticated("the key is not valid; check that it was copied completely, or create a new one")
-
-
-def local_caller(database: Database, now: datetime, project_name: str = DEFAULT_PROJECT) -> Caller:
-    """Return the operator of this machine, who has the data directory itself; create the project if it does not exist."""
-    with database.read() as session:
-        project = store.find_project(session, project_name)
-    if project is None:
-        with database.write() as session:
-            project = store.get_or_create_project(session, project_name, now)
-    return Caller(project.id, project.name, "local", Role.OPERATOR)
+    person: str | None = None
+    grants: frozenset[Scope] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -82,7 +50,14 @@ class AccessService:
         rows = store.list_projects(self.unit.session, decode_cursor(cursor, str), limit + 1)
         return build_page(rows, limit, lambda project: project.name)
 
-    def create_key(self, name: str, role: Role, days: int | None = None, project_name: str | None = None) -> tuple[Key, ApiKey]:
+    def create_key(
+        self,
+        name: str,
+        role: Role,
+        days: int | None = None,
+        project_name: str | None = None,
+        holder: KeyHolder = KeyHolder(),
+    ) -> tuple[Key, ApiKey]:
         """Create a key; only this call returns its text.
 
         Args:
@@ -90,15 +65,17 @@ class AccessService:
             role: what it may do.
             days: after how many days it ends; None for no end.
             project_name: another project than the caller's, for operators.
+            holder: whose it is, and what it is allowed beyond its role.
 
         Raises:
-            Forbidden: for a role above the caller's own, or another project without an operator's key.
-            NotFound: when there is no such project.
+            Forbidden: for a role, a grant or a person above the caller, or another project without an operator's key.
+            InvalidRequest: for a name with characters that are not seen, or grants that the role cannot have.
+            NotFound: when there is no such project, or the project has no such person.
         """
-        caller = self.unit.caller
-        if Role.OPERATOR in (role, caller.role) and caller.role is not Role.OPERATOR:
-            raise Forbidden("only an operator makes operators' keys")
+        _check_new_key(name, role, holder.grants)
+        self._require_scopes(role, holder.grants)
         project = self._project_of_new_key(project_name)
+        person = self._person_of_new_key(holder.person, project) if holder.person is not None else None
         now, api_key = self.unit.clock(), generate_key()
         key = Key(
             id=api_key.id,
@@ -108,18 +85,45 @@ class AccessService:
             hash=api_key.secret_hash(),
             created_at=now,
             expires_at=now + timedelta(days=days) if days else None,
-            revoked_at=None,
+            person=person,
+            grants=holder.grants,
         )
-        store.add_key(self.unit.session, key)
-        unit_of_project = replace(self.unit, caller=replace(caller, project=project))
-        audit.record_change(unit_of_project, "key.created", key.id, {"name": name, "role": role})
+        key_store.add_key(self.unit.session, key)
+        unit_of_project = replace(self.unit, caller=replace(self.unit.caller, project=project))
+        detail: dict[str, Any] = {"name": name, "role": role}
+        if person is not None:
+            detail["person"] = person.id
+        if holder.grants:
+            detail["grants"] = sorted(holder.grants)
+        audit.record_change(unit_of_project, "key.created", key.id, detail)
         return key, api_key
+
+    def _require_scopes(self, role: Role, grants: Iterable[Scope]) -> None:
+        caller = self.unit.caller
+        if role is Role.OPERATOR and not caller.has(Scope.PROJECT_MANAGE):
+            raise Forbidden("only an operator makes operators' keys")
+        missing = (SCOPES[role] | set(grants)) - caller.scopes
+        if missing:
+            raise Forbidden(f"you cannot give what you do not have: {', '.join(sorted(missing))}")
+
+    def _person_of_new_key(self, person_id: str, project: int) -> Member:
+        """Return whose key it will be: who makes a person's key could act as that person, so only some may."""
+        caller = self.unit.caller
+        if person_id != caller.person_id:
+            caller.require(Scope.PERSON_MANAGE)
+        member, person = find_member(self.unit.session, person_id, project), find_person(self.unit.session, person_id)
+        if member is None or person is None or member.role is None:
+            raise NotFound(f"the project has no person '{person_id}'; create them, or give them a role in it")
+        if not member.is_active:
+            raise InvalidRequest("the key cannot be created", [FieldError("person", "is deactivated")])
+        require_not_above(caller, person)
+        return member
 
     def _project_of_new_key(self, project_name: str | None) -> int:
         caller = self.unit.caller
         if project_name is None or project_name == caller.project_name:
             return caller.project
-        if caller.role is not Role.OPERATOR:
+        if not caller.has(Scope.PROJECT_MANAGE):
             raise Forbidden("only an operator makes keys for another project")
         project = store.find_project(self.unit.session, project_name)
         if project is None:
@@ -128,7 +132,7 @@ class AccessService:
 
     def keys(self, limit: int, cursor: str | None) -> Page[Key]:
         """List the project's keys, including revoked ones."""
-        rows = store.list_keys(self.unit.session, self.unit.caller.project, decode_cursor(cursor, str), limit + 1)
+        rows = key_store.list_keys(self.unit.session, self.unit.caller.project, decode_cursor(cursor, str), limit + 1)
         return build_page(rows, limit, lambda key: key.id)
 
     def revoke_key(self, id: str) -> None:  # noqa: A002 - the API's own parameter name
@@ -136,10 +140,29 @@ class AccessService:
 
         Raises:
             NotFound: when the project has no such key.
+            Forbidden: for a key that may do more than the caller, or that is another person's without the right to that.
         """
-        key = store.find_key(self.unit.session, id)
-        if key is None or key.project != self.unit.caller.project:
+        caller = self.unit.caller
+        key = key_store.find_key(self.unit.session, id)
+        if key is None or key.project != caller.project:
             raise NotFound(f"there is no key '{id}'")
+        missing = (SCOPES[key.role] | key.grants) - caller.scopes
+        if missing:
+            raise Forbidden(f"the key may do more than you, so you cannot revoke it: {', '.join(sorted(missing))}")
+        if key.person is not None and key.person.id != caller.person_id:
+            caller.require(Scope.PERSON_MANAGE)
         if key.revoked_at is None:
-            store.revoke_key(self.unit.session, key, self.unit.clock())
+            key_store.revoke_key(self.unit.session, key, self.unit.clock())
             audit.record_change(self.unit, "key.revoked", id)
+
+
+def _check_new_key(name: str, role: Role, grants: frozenset[Scope]) -> None:
+    errors = []
+    if (message := display_name_error(name)) is not None:
+        errors.append(FieldError("name", message))
+    if grants and role is not Role.CI:
+        errors.append(FieldError("grants", f"are for keys of the role 'ci'; a '{role}' has what its role has"))
+    if grants - GRANTABLE:
+        errors.append(FieldError("grants", f"may be {', '.join(sorted(GRANTABLE))}"))
+    if errors:
+        raise InvalidRequest("the key cannot be created", errors)

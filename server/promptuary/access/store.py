@@ -1,4 +1,4 @@
-"""Queries of projects, keys, the audit chain and stored responses; they take a session and return domain values."""
+"""Queries of projects, the audit chain and stored responses; they take a session and return domain values."""
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -11,8 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, delete, select, update
 
 from promptuary.access.contents import ContentReference
-from promptuary.access.role import Role
-from promptuary.access.tables import AuditRow, IdempotencyContentRow, IdempotencyRow, KeyRow, ProjectRow
+from promptuary.access.tables import AuditRow, IdempotencyContentRow, IdempotencyRow, ProjectRow
 from promptuary.core.change_feed.revisions import ProjectRevisions, publish_revisions
 from promptuary.core.database import table_of
 
@@ -53,24 +52,6 @@ class Project:
     id: int
     name: str
     created_at: datetime
-
-
-@dataclass(frozen=True)
-class Key:
-    """A stored key; its text is not stored."""
-
-    id: str
-    project: int
-    name: str
-    role: Role
-    hash: str
-    created_at: datetime
-    expires_at: datetime | None
-    revoked_at: datetime | None
-
-    def is_active(self, now: datetime) -> bool:
-        """Return whether the key is neither revoked nor expired."""
-        return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
 
 
 @dataclass(frozen=True)
@@ -191,46 +172,6 @@ def read_revisions(session: Session, project: int) -> ProjectRevisions:
     """Return a project's revisions as the session sees them."""
     query = select(ProjectRow.revision, ProjectRow.access_revision).where(ProjectRow.id == project)
     return ProjectRevisions(*session.exec(query).one())
-
-
-def find_key(session: Session, key: str) -> Key | None:
-    """Return a key by its id, in any project."""
-    row = session.get(KeyRow, key)
-    return _key(row) if row else None
-
-
-def list_keys(session: Session, project: int, after: str | None, limit: int) -> list[Key]:
-    """List a project's keys by id, including revoked ones."""
-    query = select(KeyRow).where(KeyRow.project_id == project).order_by(KeyRow.id).limit(limit)
-    if after is not None:
-        query = query.where(KeyRow.id > after)
-    return [_key(row) for row in session.exec(query)]
-
-
-def add_key(session: Session, key: Key) -> None:
-    """Store a new key."""
-    next_access_revision(session, key.project)
-    session.add(
-        KeyRow(
-            id=key.id,
-            project_id=key.project,
-            name=key.name,
-            role=key.role,
-            hash=key.hash,
-            created_at=key.created_at,
-            expires_at=key.expires_at,
-        )
-    )
-
-
-def revoke_key(session: Session, key: Key, at: datetime) -> None:
-    """Mark a key revoked."""
-    next_access_revision(session, key.project)
-    session.exec(update(KeyRow).where(col(KeyRow.id) == key.id).values(revoked_at=at))
-
-
-def _key(row: KeyRow) -> Key:
-    return Key(row.id, row.project_id, row.name, Role(row.role), row.hash, row.created_at, row.expires_at, row.revoked_at)
 
 
 def next_audit_sequence(session: Session, project: int) -> int:

@@ -20,7 +20,7 @@ from promptuary.core.errors import (
     UnsupportedMediaType,
 )
 from promptuary.evaluation.datasets.upload import MEDIA_TYPES
-from promptuary.prompt.text import refused_character
+from promptuary.prompt.text import CREDENTIAL, refused_character
 
 _DOCUMENT = re.compile(rb"/v1/collections/[^/]+/documents/")
 _DATASET_VERSIONS = re.compile(r"/v1/datasets/[^/]+/versions")
@@ -99,7 +99,7 @@ def _check_query(scope: Scope) -> None:
     query = scope.get("query_string", b"")
     if b"%00" in query or not query.isascii():
         raise InvalidQuery("the query string has a NUL, or bytes that are not percent-encoded")
-    if b"pmt_" in query:
+    if CREDENTIAL.search(query.decode()):
         raise NotAuthenticated(
             "a key in the query string is not accepted, and is now in logs: revoke it, and send keys in a header"
         )

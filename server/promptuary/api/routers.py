@@ -3,6 +3,7 @@
 from fastapi import APIRouter, FastAPI
 
 from promptuary.access.auth.routing import SCOPE_ATTRIBUTE
+from promptuary.access.people.routes import router as people_routes
 from promptuary.access.routes import router as access_routes
 from promptuary.api.health import router as health_routes
 from promptuary.api.metrics import router as metrics_routes
@@ -26,6 +27,7 @@ from promptuary.webhooks.routes import router as webhook_routes
 
 ROUTERS: tuple[APIRouter, ...] = (
     access_routes,
+    people_routes,
     webhook_routes,
     registry_routes,
     erasure_routes,

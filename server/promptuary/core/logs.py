@@ -9,16 +9,19 @@ from typing import Any
 
 import structlog
 
-_KEY = re.compile(r"\bpmt_[A-Za-z0-9]+_[A-Za-z0-9]+")
+_SECRET = re.compile(r"\b(pm[ts])_[A-Za-z0-9]+_[A-Za-z0-9]+|\b(pmc)_[A-Za-z0-9]{4}-[A-Za-z0-9]{4}-[A-Za-z0-9]{4}")
+"""An API key, the token of a session, or a one-time code."""
 _WEBHOOK_SECRET = re.compile(r"\bwhsec_[A-Za-z0-9+/]+=*")
 _BASIC = re.compile(r"\b(Basic) [A-Za-z0-9+/]{60,}=*", re.IGNORECASE)
-_REDACTED_KEY, _REDACTED_WEBHOOK_SECRET = "pmt_[redacted]", "whsec_[redacted]"
+_REDACTED_WEBHOOK_SECRET = "whsec_[redacted]"
+_PREFIXES = ("pmt_", "pms_", "pmc_", "whsec_")
 _SECRET_NAMES = ("authorization", "key", "password", "secret", "token", "api_key")
 
 
 def redact_api_keys(text: str) -> str:
-    """Return the text with every API key, and every secret of a webhook, replaced."""
-    return _WEBHOOK_SECRET.sub(_REDACTED_WEBHOOK_SECRET, _KEY.sub(_REDACTED_KEY, text))
+    """Return the text with every API key, session token, one-time code and secret of a webhook replaced."""
+    redacted = _SECRET.sub(lambda match: f"{match[1] or match[2]}_[redacted]", text)
+    return _WEBHOOK_SECRET.sub(_REDACTED_WEBHOOK_SECRET, redacted)
 
 
 def redact_entry(_logger: Any, _method: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -26,7 +29,7 @@ def redact_entry(_logger: Any, _method: str, entry: MutableMapping[str, Any]) ->
     for name, value in entry.items():
         if name.lower() in _SECRET_NAMES:
             entry[name] = "[redacted]"
-        elif isinstance(value, str) and ("pmt_" in value or "whsec_" in value):
+        elif isinstance(value, str) and any(prefix in value for prefix in _PREFIXES):
             entry[name] = redact_api_keys(value)
     return entry
 

@@ -81,6 +81,7 @@ class Settings(BaseSettings):
     lookup_memory: Annotated[int, Field(ge=0)] = 64 * 1024 * 1024
     page_limit: Annotated[int, Field(ge=1, le=10_000)] = 200
     stream_limit: Annotated[int, Field(ge=0, le=100_000)] = 1000
+    session_hours: Annotated[int, Field(ge=1, le=720)] = 12
     claim_seconds: Annotated[int, Field(ge=5, le=86_400)] = 300
     lease_seconds: Annotated[int, Field(ge=5, le=3600)] = 60
     model_threads: Annotated[int, Field(ge=1, le=256)] = 2

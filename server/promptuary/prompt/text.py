@@ -27,6 +27,9 @@ Zero-width joiner and non-joiner (U+200D, U+200C) and variation selectors are no
 need them.
 """
 
+CREDENTIAL = re.compile("pm[tsc]_")
+"""The beginning of an API key, a session token or a one-time code."""
+
 _refused = re.compile(REFUSED)
 _surrogate = re.compile("[\ud800-\udfff]")
 _hidden = re.compile(HIDDEN)

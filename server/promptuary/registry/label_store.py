@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlmodel import Session, col, delete, func, select
 
+from promptuary.access.identity import shown_name
 from promptuary.prompt.split import Split, split_from_json
 from promptuary.registry.store import PromptRecord
 from promptuary.registry.tables import LabelMoveRow, LabelRow
@@ -65,7 +66,7 @@ class NewLabelMove:
         label: the label.
         target: what it points at from now on; None for its removal.
         previous: the version that it pointed at; None where it did not exist.
-        actor: who moved it.
+        actor: the identity of who moved it; in a move that was read, the name that people see.
         reason: why.
         at: when.
         rollback: whether it returns to an earlier target, so that the next rollback goes further back.
@@ -104,10 +105,11 @@ class NewLabelMove:
 
 @dataclass(frozen=True)
 class LabelMove(NewLabelMove):
-    """One entry of a label's history."""
+    """One entry of a label's history; `actor_id` is what the row contains."""
 
     id: int = 0
     revision: int = 0
+    actor_id: str = ""
 
 
 def find_label(session: Session, prompt: PromptRecord, name: str, *, lock: bool = False) -> Label | None:
@@ -157,7 +159,7 @@ def list_moves(session: Session, prompt: PromptRecord, label: str, before: int |
     query = query.order_by(col(LabelMoveRow.id).desc()).limit(limit)
     if before is not None:
         query = query.where(col(LabelMoveRow.id) < before)
-    return [_move(row) for row in session.exec(query)]
+    return [_move(session, row) for row in session.exec(query)]
 
 
 def walk_moves(session: Session, prompt: PromptRecord, label: str) -> Iterator[LabelMove]:
@@ -171,7 +173,7 @@ def walk_moves(session: Session, prompt: PromptRecord, label: str) -> Iterator[L
 def all_moves(session: Session, prompt: PromptRecord) -> list[LabelMove]:
     """Return every move of every label of a prompt, the oldest first."""
     query = select(LabelMoveRow).where(LabelMoveRow.prompt_id == prompt.id).order_by(col(LabelMoveRow.id))
-    return [_move(row) for row in session.exec(query)]
+    return [_move(session, row) for row in session.exec(query)]
 
 
 def targets_at(session: Session, prompt: PromptRecord, at: datetime) -> dict[str, LabelTarget]:
@@ -190,12 +192,13 @@ def _move_target(row: LabelMoveRow) -> LabelTarget | None:
     return None if row.version == _REMOVED else _label_target(row)
 
 
-def _move(row: LabelMoveRow) -> LabelMove:
+def _move(session: Session, row: LabelMoveRow) -> LabelMove:
     return LabelMove(
         label=row.label,
         target=_move_target(row),
         previous=row.previous,
-        actor=row.actor,
+        actor=shown_name(session, row.actor),
+        actor_id=row.actor,
         reason=row.reason,
         at=row.at,
         rollback=row.reason == OLD_ROLLBACK_REASON if row.rollback is None else row.rollback,

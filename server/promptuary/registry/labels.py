@@ -151,7 +151,7 @@ class Labels:
         if label not in prompt.labels:
             raise _no_label(name, label)
         unit = self.unit
-        move = NewLabelMove(label, None, prompt.labels[label], unit.caller.actor, reason, unit.clock())
+        move = NewLabelMove(label, None, prompt.labels[label], unit.caller.identity, reason, unit.clock())
         audit.record_change(unit, EventKind.LABEL_REMOVED, prompt.name, move.event_detail())
         add_move(unit, prompt, move)
 
@@ -164,7 +164,7 @@ class Labels:
     def point(self, prompt: PromptRecord, label: str, target: LabelTarget, reason: str, *, rollback: bool = False) -> Label:
         """Move a label of a prompt that this transaction has locked, and whose target the caller has checked."""
         unit = self.unit
-        move = NewLabelMove(label, target, prompt.labels.get(label), unit.caller.actor, reason, unit.clock(), rollback)
+        move = NewLabelMove(label, target, prompt.labels.get(label), unit.caller.identity, reason, unit.clock(), rollback)
         audit.record_change(unit, EventKind.LABEL_MOVED, prompt.name, move.event_detail())
         return Label(label, target, add_move(unit, prompt, move), move.at)
 

@@ -104,7 +104,7 @@ def look_up(
     name: PathName,
     request: Request,
     conditions: ReadConditions,
-    unit: Annotated[UnitOfWork, authorize(Scope.PROMPT_READ)],
+    unit: Annotated[UnitOfWork, authorize(Scope.PROMPT_LOOKUP)],
     label: Text = None,
     version: NumberQuery = None,
     targeting_key: Annotated[str | None, Query(max_length=1000)] = None,
@@ -121,7 +121,7 @@ def look_up(
 
 @router.get("/prompts")
 def list_prompts(
-    unit: Annotated[UnitOfWork, authorize(Scope.PROMPT_READ)],
+    unit: Annotated[UnitOfWork, authorize(Scope.PROMPT_LOOKUP)],
     search: Text = None,
     label: Text = None,
     tag: Text = None,
@@ -325,7 +325,7 @@ def label_history(
 @router.get("/stream", response_class=StreamingResponse, responses={200: {"content": {"text/event-stream": {}}}})
 async def stream(
     request: Request,
-    caller: Annotated[Caller, authorize_caller(Scope.PROMPT_READ)],
+    caller: Annotated[Caller, authorize_caller(Scope.PROMPT_LOOKUP)],
     last_event_id: Annotated[int | None, Header(ge=0, le=2**53), STRICT_INTEGER] = None,
 ) -> StreamingResponse:
     """Send every change of the project's prompts as a server-sent event; `Last-Event-ID` resumes."""

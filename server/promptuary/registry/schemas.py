@@ -84,6 +84,7 @@ class VersionIdentity(ResponseModel):
     message: str
     tags: list[str]
     author: str
+    author_id: str
     created_at: datetime
     includes: list[IncludeOut] = Field(default_factory=list)
     given_name: str | None
@@ -100,6 +101,7 @@ class VersionIdentity(ResponseModel):
             "message": version.message,
             "tags": list(version.tags),
             "author": version.author,
+            "author_id": version.author_id,
             "created_at": version.created_at,
             "includes": [IncludeOut.model_validate(include) for include in version.includes],
             "given_name": version.given_name,
@@ -303,6 +305,7 @@ class MoveOut(ResponseModel):
     split: SplitOut | None
     previous: int | None
     actor: str
+    actor_id: str
     reason: str
     revision: int
     at: datetime

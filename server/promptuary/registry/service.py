@@ -157,7 +157,7 @@ class Registry:
         version = None
         if is_new:
             record = VersionRecord(
-                content, details.message, details.tags or (), unit.caller.actor, unit.clock(), composed.includes
+                content, details.message, details.tags or (), unit.caller.identity, unit.clock(), composed.includes
             )
             version = self._add_version(prompt, record, first_own_tags)
         elif details.tags is not None:

@@ -12,6 +12,7 @@ from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, func, select, update
 
 from promptuary.access.contents import TrackedContent, track_content
+from promptuary.access.identity import shown_name
 from promptuary.core.clock import format_timestamp
 from promptuary.core.database import table_of
 from promptuary.core.errors import Conflict, Erased
@@ -50,8 +51,8 @@ class Include:
 class Version:
     """A version, and the labels that point at it now; `id` is the database's own.
 
-    `tags` are the version's, `prompt_tags` and `given_name` its prompt's.
-    One that was erased has the time of that, and an empty content.
+    `tags` are the version's, `prompt_tags` and `given_name` its prompt's. `author` is the name that people see, `author_id`
+    what the row contains. One that was erased has the time of that, and an empty content.
     """
 
     id: int
@@ -62,6 +63,7 @@ class Version:
     message: str
     tags: tuple[str, ...]
     author: str
+    author_id: str
     created_at: datetime
     labels: tuple[str, ...]
     includes: tuple[Include, ...] = ()
@@ -78,7 +80,7 @@ class Version:
 
 @dataclass(frozen=True)
 class VersionRecord:
-    """A version to store; its number is assigned by the database."""
+    """A version to store; its number is assigned by the database. `author` is an identity."""
 
     content: EncodedContent
     message: str
@@ -138,7 +140,8 @@ def add_version(session: Session, prompt: PromptRecord, record: VersionRecord) -
         stored_content=track_content(session, content, prompt.name, number),
         message=record.message,
         tags=record.tags,
-        author=record.author,
+        author=shown_name(session, record.author),
+        author_id=record.author,
         created_at=record.created_at,
         labels=(),
         includes=record.includes,
@@ -336,7 +339,8 @@ def _stored_version(session: Session, prompt: PromptRecord, row: VersionRow) -> 
         stored_content=track_content(session, _intact_content(row.content, row.digest) or {}, prompt.name, row.number),
         message=row.message,
         tags=tuple(row.tags),
-        author=row.author,
+        author=shown_name(session, row.author),
+        author_id=row.author,
         created_at=row.created_at,
         labels=prompt.labels_of(row.number),
         erased_at=row.erased_at,
@@ -362,7 +366,8 @@ def _version(session: Session, prompt: PromptRecord, row: VersionRow, includes: 
         stored_content=track_content(session, content, prompt.name, row.number),
         message=row.message,
         tags=tuple(row.tags),
-        author=row.author,
+        author=shown_name(session, row.author),
+        author_id=row.author,
         created_at=row.created_at,
         labels=prompt.labels_of(row.number),
         includes=tuple(includes),

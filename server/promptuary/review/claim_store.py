@@ -1,5 +1,9 @@
-"""Queries of claims: the next item, the live claim and the end of a claim. They take a session and return domain values."""
+"""Queries of claims: the next item, the live claim and the end of a claim. They take a session and return domain values.
 
+A reviewer is passed as the identities that rows may contain for them: one, and the former one of a key of an earlier release.
+"""
+
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -11,7 +15,7 @@ from promptuary.review.store import Claim, ClaimState, Item, Queue, is_decided_b
 from promptuary.review.tables import ClaimRow, ItemRow, QueueRow
 
 
-def find_next_item(session: Session, queue: Queue, reviewer: str, now: datetime) -> Item | None:
+def find_next_item(session: Session, queue: Queue, reviewer: Sequence[str], now: datetime) -> Item | None:
     """Return the first item with a free slot that the reviewer has not decided; a skipped one only when no other is left."""
     live_claims = (
         select(func.count())
@@ -22,7 +26,7 @@ def find_next_item(session: Session, queue: Queue, reviewer: str, now: datetime)
     )
     is_skipped = and_(
         col(ClaimRow.item_id) == ItemRow.id,
-        col(ClaimRow.reviewer) == reviewer,
+        col(ClaimRow.reviewer).in_(reviewer),
         col(ClaimRow.state) == ClaimState.SKIPPED,
     )
     free = select(ItemRow).where(
@@ -39,11 +43,11 @@ def find_next_item(session: Session, queue: Queue, reviewer: str, now: datetime)
     return item_from_row(session, row) if row else None
 
 
-def find_live_claim(session: Session, queue: Queue, reviewer: str, now: datetime) -> Claim | None:
+def find_live_claim(session: Session, queue: Queue, reviewer: Sequence[str], now: datetime) -> Claim | None:
     """Return the reviewer's live claim in this queue, or None."""
     query = _claim_query().where(
         QueueRow.id == queue.id,
-        ClaimRow.reviewer == reviewer,
+        col(ClaimRow.reviewer).in_(reviewer),
         ClaimRow.state == ClaimState.LEASED,
         ClaimRow.lease_until > now,
     )
@@ -51,9 +55,9 @@ def find_live_claim(session: Session, queue: Queue, reviewer: str, now: datetime
     return _claim_from_row(session, *row) if row else None
 
 
-def find_claim(session: Session, project: int, reviewer: str, id: str) -> Claim | None:  # noqa: A002 - the word of the API
+def find_claim(session: Session, project: int, reviewer: Sequence[str], id: str) -> Claim | None:  # noqa: A002 - the word of the API
     """Return one of the reviewer's own claims in any state, or None."""
-    query = _claim_query().where(QueueRow.project_id == project, ClaimRow.id == id, ClaimRow.reviewer == reviewer)
+    query = _claim_query().where(QueueRow.project_id == project, ClaimRow.id == id, col(ClaimRow.reviewer).in_(reviewer))
     row = session.exec(query).one_or_none()
     return _claim_from_row(session, *row) if row else None
 

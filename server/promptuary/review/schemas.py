@@ -168,6 +168,7 @@ class DecisionOut(ResponseModel):
     item: str
     source: str
     reviewer: str
+    reviewer_id: str
     decision: str
     comment: str
     at: datetime

@@ -139,17 +139,17 @@ class ReviewService:
         Raises:
             NotFound: when there is no such queue.
         """
-        queue, reviewer = self._queue(name, lock=True), self.unit.caller.actor
+        queue, reviewer = self._queue(name, lock=True), self.unit.caller
         now = self.unit.clock()
         until = now + timedelta(seconds=self.unit.settings.claim_seconds)
-        live_claim = claim_store.find_live_claim(self.unit.session, queue, reviewer, now)
+        live_claim = claim_store.find_live_claim(self.unit.session, queue, reviewer.identities, now)
         if live_claim is not None:
             return ClaimResult(claim_store.extend_lease(self.unit.session, live_claim, until), created=False)
-        item = claim_store.find_next_item(self.unit.session, queue, reviewer, now)
+        item = claim_store.find_next_item(self.unit.session, queue, reviewer.identities, now)
         if item is None:
             return None
         claim = Claim(uuid.uuid4().hex, name, item, secrets.token_urlsafe(16), ClaimState.LEASED, until)
-        claim_store.add_claim(self.unit.session, claim, reviewer, now)
+        claim_store.add_claim(self.unit.session, claim, reviewer.identity, now)
         audit.record_change(self.unit, "item.claimed", item.id, {"queue": name, "claim": claim.id})
         return ClaimResult(claim, created=True)
 
@@ -183,7 +183,7 @@ class ReviewService:
         if decision not in values:
             error = FieldError("decision", f"is none of this queue's decisions: {', '.join(values)}")
             raise InvalidRequest("the decision is not valid", [error])
-        new_decision = NewDecision(self.unit.caller.actor, decision, comment, self.unit.clock())
+        new_decision = NewDecision(self.unit.caller.identity, decision, comment, self.unit.clock())
         stored_decision = store.add_decision(self.unit.session, claim, queue.slots, new_decision)
         if stored_decision is None:
             raise Conflict("the item has all its decisions already; claim the next one")
@@ -223,10 +223,10 @@ class ReviewService:
         return queue
 
     def _state(self, queue: Queue) -> QueueState:
-        return QueueState(queue, store.count_items(self.unit.session, queue, self.unit.caller.actor, self.unit.clock()))
+        return QueueState(queue, store.count_items(self.unit.session, queue, self.unit.caller.identities, self.unit.clock()))
 
     def _claim(self, claim_id: str) -> Claim:
-        claim = claim_store.find_claim(self.unit.session, self.unit.caller.project, self.unit.caller.actor, claim_id)
+        claim = claim_store.find_claim(self.unit.session, self.unit.caller.project, self.unit.caller.identities, claim_id)
         if claim is None:
             raise NotFound(f"you have no claim '{claim_id}'")
         return claim

@@ -3,7 +3,7 @@
 The functions take a session and return domain values. Names are scoped by project.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -14,6 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select, update
 
 from promptuary.access.contents import TrackedContent, track_content
+from promptuary.access.identity import shown_name
 from promptuary.prompt.name import is_name
 from promptuary.review.choice import Choice
 from promptuary.review.tables import ClaimRow, DecisionRow, ItemRow, QueueRow
@@ -112,7 +113,7 @@ class NewDecision:
 
 @dataclass(frozen=True)
 class Decision:
-    """A reviewer's decision, with its item."""
+    """A reviewer's decision, with its item. `reviewer` is the name that people see, `reviewer_id` what the row contains."""
 
     id: int
     claim: str
@@ -121,6 +122,7 @@ class Decision:
     probability: float
     stored_payload: TrackedContent[dict[str, Any]]
     reviewer: str
+    reviewer_id: str
     decision: str
     comment: str
     at: datetime
@@ -174,7 +176,7 @@ def _queue_from_row(row: QueueRow) -> Queue:
     return Queue(row.id or 0, row.name, row.instructions, choices, row.slots, row.created_at)
 
 
-def count_items(session: Session, queue: Queue, reviewer: str, now: datetime) -> QueueCounts:
+def count_items(session: Session, queue: Queue, reviewer: Sequence[str], now: datetime) -> QueueCounts:
     """Count a queue's items and live claims, and the items that the reviewer has decided and may still decide."""
     in_queue = ItemRow.queue_id == queue.id
     is_closed = col(ItemRow.decided) >= queue.slots
@@ -191,7 +193,7 @@ def count_items(session: Session, queue: Queue, reviewer: str, now: datetime) ->
         select(func.count())
         .select_from(DecisionRow)
         .join(ItemRow, col(ItemRow.id) == col(DecisionRow.item_id))
-        .where(in_queue, DecisionRow.reviewer == reviewer)
+        .where(in_queue, col(DecisionRow.reviewer).in_(reviewer))
     ).one()
     left = session.exec(select(func.count()).select_from(ItemRow).where(in_queue, ~is_closed, ~is_decided_by(reviewer))).one()
     return QueueCounts(items, closed, items - closed, claimed, mine, left)
@@ -237,9 +239,9 @@ def erase_items(session: Session, project: int, prompt: str, version: int) -> in
     return count
 
 
-def is_decided_by(reviewer: str) -> ColumnElement[bool]:
+def is_decided_by(reviewer: Sequence[str]) -> ColumnElement[bool]:
     """Return the SQL condition that the reviewer has decided an item; for a query over items."""
-    return exists().where(col(DecisionRow.item_id) == ItemRow.id, col(DecisionRow.reviewer) == reviewer)
+    return exists().where(col(DecisionRow.item_id) == ItemRow.id, col(DecisionRow.reviewer).in_(reviewer))
 
 
 def item_from_row(session: Session, row: ItemRow) -> Item:
@@ -260,7 +262,7 @@ def add_decision(session: Session, claim: Claim, slots: int, decision: NewDecisi
     row = DecisionRow(item_id=claim.item.id, claim_id=claim.id, **vars(decision))
     session.add(row)
     session.flush()
-    return _decision_from_row(row, claim.item)
+    return _decision_from_row(session, row, claim.item)
 
 
 def list_decisions(session: Session, queue: Queue, after: int | None, limit: int) -> list[Decision]:
@@ -269,10 +271,10 @@ def list_decisions(session: Session, queue: Queue, after: int | None, limit: int
     query = query.where(ItemRow.queue_id == queue.id).order_by(col(DecisionRow.id)).limit(limit)
     if after is not None:
         query = query.where(col(DecisionRow.id) > after)
-    return [_decision_from_row(row, item_from_row(session, item)) for row, item in session.exec(query)]
+    return [_decision_from_row(session, row, item_from_row(session, item)) for row, item in session.exec(query)]
 
 
-def _decision_from_row(row: DecisionRow, item: Item) -> Decision:
+def _decision_from_row(session: Session, row: DecisionRow, item: Item) -> Decision:
     return Decision(
         id=row.id or 0,
         claim=row.claim_id,
@@ -280,7 +282,8 @@ def _decision_from_row(row: DecisionRow, item: Item) -> Decision:
         source=item.source,
         probability=item.probability,
         stored_payload=item.stored_payload,
-        reviewer=row.reviewer,
+        reviewer=shown_name(session, row.reviewer),
+        reviewer_id=row.reviewer,
         decision=row.decision,
         comment=row.comment,
         at=row.at,

@@ -26,7 +26,9 @@ class EmptyBody(RequestModel):
 
 
 @router.put("/schedules/{schedule}")
-def put_schedule(schedule: PathName, body: ScheduleIn, unit: Annotated[UnitOfWork, authorize(Scope.RUN_WRITE)]) -> ScheduleOut:
+def put_schedule(
+    schedule: PathName, body: ScheduleIn, unit: Annotated[UnitOfWork, authorize(Scope.SCHEDULE_WRITE)]
+) -> ScheduleOut:
     """Write a schedule, over the one of that name; its next time is the first one from now on."""
     return ScheduleOut.of(ScheduleService(unit).put(schedule, body.definition()))
 
@@ -47,14 +49,14 @@ def read_schedule(schedule: PathName, unit: Annotated[UnitOfWork, authorize(Scop
 
 
 @router.delete("/schedules/{schedule}", status_code=204)
-def remove_schedule(schedule: PathName, unit: Annotated[UnitOfWork, authorize(Scope.RUN_WRITE)]) -> None:
+def remove_schedule(schedule: PathName, unit: Annotated[UnitOfWork, authorize(Scope.SCHEDULE_WRITE)]) -> None:
     """Delete a schedule; its runs and alerts stay."""
     ScheduleService(unit).remove(schedule)
 
 
 @router.post("/schedules/{schedule}/pause")
 def pause_schedule(
-    schedule: PathName, unit: Annotated[UnitOfWork, authorize(Scope.RUN_WRITE)], body: EmptyBody | None = None
+    schedule: PathName, unit: Annotated[UnitOfWork, authorize(Scope.SCHEDULE_WRITE)], body: EmptyBody | None = None
 ) -> ScheduleOut:
     """Submit no more runs until it is resumed."""
     return ScheduleOut.of(ScheduleService(unit).pause(schedule, True))
@@ -62,7 +64,7 @@ def pause_schedule(
 
 @router.post("/schedules/{schedule}/resume")
 def resume_schedule(
-    schedule: PathName, unit: Annotated[UnitOfWork, authorize(Scope.RUN_WRITE)], body: EmptyBody | None = None
+    schedule: PathName, unit: Annotated[UnitOfWork, authorize(Scope.SCHEDULE_WRITE)], body: EmptyBody | None = None
 ) -> ScheduleOut:
     """Submit runs again, from the next time on; times that passed meanwhile are not caught up."""
     return ScheduleOut.of(ScheduleService(unit).pause(schedule, False))
@@ -91,7 +93,7 @@ def list_alerts(
 
 @router.post("/alerts/{alert}/seen")
 def see_alert(
-    alert: AlertId, unit: Annotated[UnitOfWork, authorize(Scope.RUN_WRITE)], body: EmptyBody | None = None
+    alert: AlertId, unit: Annotated[UnitOfWork, authorize(Scope.SCHEDULE_WRITE)], body: EmptyBody | None = None
 ) -> AlertOut:
     """Record that the caller has seen an alert; the first one stays recorded."""
     return AlertOut.of(AlertService(unit).mark_seen(alert))

@@ -57,6 +57,7 @@ class ScheduleOut(ResponseModel):
     last: LastRunOut | None
     error: str | None
     actor: str
+    actor_id: str
     created_at: datetime
     updated_at: datetime
 
@@ -67,6 +68,8 @@ class ScheduleOut(ResponseModel):
         return cls.model_validate(
             {
                 **vars(schedule),
+                "actor": schedule.actor_name,
+                "actor_id": schedule.actor,
                 "webhook": redacted_webhook(schedule.webhook),
                 "next_times": [] if schedule.paused else [schedule.next_at, *later],
             }
@@ -86,6 +89,7 @@ class AlertOut(ResponseModel):
     sentence: str
     at: datetime
     seen_by: str | None
+    seen_by_id: str | None
     seen_at: datetime | None
 
     @classmethod

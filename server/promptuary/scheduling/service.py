@@ -53,12 +53,13 @@ class ScheduleService:
             id=stored.id if stored else 0,
             project=unit.caller.project,
             name=name,
-            actor=unit.caller.actor,
+            actor=unit.caller.identity,
             next_at=next_times(definition.cron, definition.zone, now)[0] if stored is None or retimed else stored.next_at,
             last=stored.last if stored else None,
             error=None,
             created_at=stored.created_at if stored else now,
             updated_at=now,
+            actor_name=unit.caller.name,
             **vars(definition),
         )
         store.put_schedule(unit.session, written)
@@ -153,7 +154,7 @@ class AlertService:
         """
         unit = self.unit
         alert = self._get(number)
-        if alert.seen_at is None and store.mark_alert_seen(unit.session, number, unit.caller.actor, unit.clock()):
+        if alert.seen_at is None and store.mark_alert_seen(unit.session, number, unit.caller.identity, unit.clock()):
             audit.record_change(unit, "alert.seen", str(number), {"schedule": alert.schedule, "run": alert.run})
         return self._get(number)
 

@@ -9,11 +9,14 @@ from sqlalchemy import func
 from sqlmodel import Session, col, delete, select, update
 
 from promptuary.access import store as access_store
+from promptuary.access.identity import shown_name
 from promptuary.evaluation.runs import store as run_store
 from promptuary.evaluation.runs.store import RunState
 from promptuary.evaluation.summary_model import IntervalFigures
 from promptuary.scheduling.tables import AlertRow, ScheduleRow
 
+_SCHEDULE_PARSED = ("id", "project", "last", "actor_name")
+_ALERT_PARSED = ("id", "project", "run", "interval", "seen_by", "seen_by_id")
 DUE_LIMIT = 50
 """The most schedules that one step of the scheduler handles."""
 
@@ -42,12 +45,13 @@ class Schedule:
         paused: whether no run is submitted for now.
         margin: the loss against its own history that raises no alert, in [0, 1].
         webhook: the address for its alerts; may contain a secret.
-        actor: who wrote it.
+        actor: the identity of who wrote it.
         next_at: when it is due.
         last: the run that it submitted last.
         error: why no run was submitted the last time; None where one was.
         created_at: when it was created.
         updated_at: when somebody changed it.
+        actor_name: the name of who wrote it.
     """
 
     id: int
@@ -66,6 +70,7 @@ class Schedule:
     error: str | None
     created_at: datetime
     updated_at: datetime
+    actor_name: str = ""
 
 
 @dataclass(frozen=True)
@@ -83,7 +88,8 @@ class Alert:
         interval: of this run minus the history.
         sentence: the drop, for people.
         at: when it was raised.
-        seen_by: who saw it first.
+        seen_by: the name of who saw it first.
+        seen_by_id: the identity of who saw it first.
         seen_at: when.
     """
 
@@ -98,6 +104,7 @@ class Alert:
     sentence: str
     at: datetime
     seen_by: str | None = None
+    seen_by_id: str | None = None
     seen_at: datetime | None = None
 
 
@@ -186,13 +193,13 @@ def add_alerts(session: Session, alerts: Sequence[Alert]) -> list[Alert]:
     rows = [AlertRow(project_id=alert.project, run_id=alert.run, **_values(alert)) for alert in alerts]
     session.add_all(rows)
     session.flush()
-    return [_alert(row) for row in rows]
+    return [_alert(session, row) for row in rows]
 
 
 def get_alert(session: Session, number: int, project: int | None = None) -> Alert | None:
     """Return an alert of the project, or of any project where none is given; None where there is none."""
     row = session.get(AlertRow, number, populate_existing=True)
-    return _alert(row) if row and project in (None, row.project_id) else None
+    return _alert(session, row) if row and project in (None, row.project_id) else None
 
 
 def list_alerts(session: Session, project: int, selection: AlertFilter, before: int | None, limit: int) -> list[Alert]:
@@ -204,7 +211,7 @@ def list_alerts(session: Session, project: int, selection: AlertFilter, before: 
         query = query.where(col(AlertRow.seen_at).is_(None) if selection.unseen else col(AlertRow.seen_at).is_not(None))
     if before is not None:
         query = query.where(col(AlertRow.id) < before)
-    return [_alert(row) for row in session.exec(query)]
+    return [_alert(session, row) for row in session.exec(query)]
 
 
 def mark_alert_seen(session: Session, number: int, actor: str, at: datetime) -> bool:
@@ -233,22 +240,32 @@ def count_open_alerts(session: Session, limit: int) -> list[tuple[str, str, int]
 def _schedules(session: Session, rows: Iterable[ScheduleRow]) -> list[Schedule]:
     stored = list(rows)
     outcomes = run_store.run_outcomes(session, {row.last_run for row in stored if row.last_run is not None})
-    return [_schedule(row, outcomes.get(row.last_run or "")) for row in stored]
+    return [_schedule(session, row, outcomes.get(row.last_run or "")) for row in stored]
 
 
-def _schedule(row: ScheduleRow, outcome: tuple[RunState, str | None] | None) -> Schedule:
+def _schedule(session: Session, row: ScheduleRow, outcome: tuple[RunState, str | None] | None) -> Schedule:
     last = LastRun(row.last_run, *outcome) if row.last_run is not None and outcome is not None else None
-    values = {name: getattr(row, name) for name in Schedule.__dataclass_fields__ if name not in ("id", "project", "last")}
-    return Schedule(id=row.id or 0, project=row.project_id, last=last, **values)
+    values = {name: getattr(row, name) for name in Schedule.__dataclass_fields__ if name not in _SCHEDULE_PARSED}
+    name = shown_name(session, row.actor)
+    return Schedule(id=row.id or 0, project=row.project_id, last=last, actor_name=name, **values)
 
 
 def _values(alert: Alert) -> dict[str, Any]:
-    values = {name: value for name, value in vars(alert).items() if name not in ("id", "project", "run")}
+    values = {name: value for name, value in vars(alert).items() if name not in ("id", "project", "run", "seen_by_id")}
     return values | {"interval": alert.interval.json_body()}
 
 
-def _alert(row: AlertRow) -> Alert:
-    fields = (name for name in Alert.__dataclass_fields__ if name not in ("id", "project", "run", "interval"))
+def _alert(session: Session, row: AlertRow) -> Alert:
+    fields = (name for name in Alert.__dataclass_fields__ if name not in _ALERT_PARSED)
     values = {name: getattr(row, name) for name in fields}
     interval = IntervalFigures.model_validate(row.interval)
-    return Alert(id=row.id or 0, project=row.project_id, run=row.run_id, interval=interval, **values)
+    seen_by = None if row.seen_by is None else shown_name(session, row.seen_by)
+    return Alert(
+        id=row.id or 0,
+        project=row.project_id,
+        run=row.run_id,
+        interval=interval,
+        seen_by=seen_by,
+        seen_by_id=row.seen_by,
+        **values,
+    )

@@ -3,6 +3,7 @@
 import base64
 import re
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Annotated, Any
 
 import pytest
@@ -12,7 +13,7 @@ from sqlalchemy import text
 from promptuary.access.api_key import ApiKey, generate_key
 from promptuary.access.auth.idempotency import IdempotentRoute
 from promptuary.access.auth.routing import SCOPE_ATTRIBUTE, authorize
-from promptuary.access.role import SCOPES, Role, Scope
+from promptuary.access.role import FORMER_NAMES, SCOPES, Role, Scope
 from promptuary.access.unit_of_work import UnitOfWork
 from promptuary.api.routers import COMPATIBLE, ROUTERS, check_scopes
 
@@ -35,10 +36,13 @@ ROUTES = [
 
 
 NEEDED: list[tuple[str, Scope]] = [
-    (r"\w+ /v1/audit(/verify)?", Scope.AUDIT_READ),
+    (r"\w+ /v1/audit(/(verify|head))?", Scope.AUDIT_READ),
     (r"\w+ /v1/keys(/.*)?", Scope.KEY_MANAGE),
+    (r"\w+ /v1/people(/.*)?", Scope.PERSON_MANAGE),
+    (r"\w+ /v1/sessions(/.*)?", Scope.SESSION_OWN),
     (r"\w+ /v1/projects(/.*)?", Scope.PROJECT_MANAGE),
-    (r"GET /v1/(self|stream)", Scope.PROMPT_READ),
+    (r"GET /v1/self", Scope.SELF_READ),
+    (r"GET /v1/(stream|prompts(/{})?)", Scope.PROMPT_LOOKUP),
     (r"GET /v1/prompts(/.*)?", Scope.PROMPT_READ),
     (r"GET /v1/search", Scope.PROMPT_READ),
     (r"POST /v1/search/reindex", Scope.CONTEXT_WRITE),
@@ -55,23 +59,27 @@ NEEDED: list[tuple[str, Scope]] = [
     (r"(PUT|POST|DELETE) /v1/collections/{}(/documents(/{})?|/reindex)?", Scope.CONTEXT_WRITE),
     (r"GET /v1/(datasets|suites|runs|evidence|schedules|alerts)(/.*)?", Scope.RUN_READ),
     (r"(PUT|POST) /v1/(datasets|suites|runs)(/.*)?", Scope.RUN_WRITE),
-    (r"(PUT|POST|DELETE) /v1/schedules/{}(/(pause|resume|now))?", Scope.RUN_WRITE),
-    (r"POST /v1/alerts/{}/seen", Scope.RUN_WRITE),
+    (r"POST /v1/schedules/{}/now", Scope.RUN_WRITE),
+    (r"(PUT|POST|DELETE) /v1/schedules/{}(/(pause|resume))?", Scope.SCHEDULE_WRITE),
+    (r"POST /v1/alerts/{}/seen", Scope.SCHEDULE_WRITE),
     (r"\w+ /v1/claims/{}(/\w+)?", Scope.REVIEW_DECIDE),
     (r"POST /v1/queues/{}/claims", Scope.REVIEW_DECIDE),
     (r"GET /v1/queues(/{})?", Scope.REVIEW_READ),
     (r"\w+ /v1/queues/{}(/items|/agreement|/export)?", Scope.REVIEW_MANAGE),
-    (r"POST /mcp", Scope.PROMPT_READ),
-    (r"GET /(langsmith|phoenix)/.*", Scope.PROMPT_READ),
+    (r"POST /mcp", Scope.PROMPT_LOOKUP),
+    (r"GET /langsmith/commits/{}/{}", Scope.PROMPT_READ),
+    (r"GET /phoenix/v1/prompts/{}/versions", Scope.PROMPT_READ),
+    (r"GET /(langsmith|phoenix)/.*", Scope.PROMPT_LOOKUP),
     (r"(POST|PATCH|DELETE) /(langsmith|phoenix)/.*", Scope.PROMPT_WRITE),  # refused with a message
     (r"\w+ /v1/webhooks(/.+)?", Scope.WEBHOOK_MANAGE),
-    (r"GET /api/public/(projects|v2/prompts(/{})?)", Scope.PROMPT_READ),
+    (r"GET /api/public/(projects|v2/prompts(/{})?)", Scope.PROMPT_LOOKUP),
     (r"(POST|DELETE) /api/public/v2/prompts(/{})?", Scope.PROMPT_WRITE),
     (r"PATCH /api/public/v2/prompts/{}/versions/{}", Scope.LABEL_MOVE),
-    (r"GET /api/2.0/mlflow/(registered-models|model-versions)/\w+", Scope.PROMPT_READ),
+    (r"GET /api/2.0/mlflow/model-versions/search", Scope.PROMPT_READ),
+    (r"GET /api/2.0/mlflow/(registered-models|model-versions)/\w+", Scope.PROMPT_LOOKUP),
     (
         r"POST /api/2.0/mlflow/registered-models/set-tag",
-        Scope.PROMPT_READ,
+        Scope.PROMPT_LOOKUP,
     ),  # for a reader's note of its experiment; any other tag needs prompt:write
     (r"(POST|DELETE) /api/2.0/mlflow/registered-models/alias", Scope.LABEL_MOVE),
     (
@@ -152,9 +160,11 @@ def test_a_key_in_the_place_of_the_user_is_refused(api: Any, key: Callable[..., 
 
 
 def test_scopes_grow_with_the_role_and_a_pipeline_approves_nothing() -> None:
-    assert SCOPES[Role.READER] < SCOPES[Role.CI] < SCOPES[Role.AUTHOR] < SCOPES[Role.ADMIN] < SCOPES[Role.OPERATOR]
+    grown = [Role.SERVICE, Role.CI, Role.EDITOR, Role.LEAD, Role.ADMIN, Role.OPERATOR]
+    assert all(SCOPES[lower] < SCOPES[higher] for lower, higher in pairwise(grown))
     assert SCOPES[Role.OPERATOR] == set(Scope)
-    assert SCOPES[Role.REVIEWER] < SCOPES[Role.AUTHOR]
+    assert SCOPES[Role.VIEWER] | SCOPES[Role.REVIEWER] < SCOPES[Role.EDITOR]
+    assert {role: SCOPES[role] for role in FORMER_NAMES} == {old: SCOPES[new] for old, new in FORMER_NAMES.items()}
     assert not SCOPES[Role.CI] & {Scope.LABEL_MOVE, Scope.REVIEW_DECIDE, Scope.KEY_MANAGE}
 
 
@@ -237,11 +247,13 @@ def test_a_key_in_the_query_string_is_refused_and_its_owner_is_warned(api: Any, 
 
 
 def test_a_key_knows_its_own_role_and_scopes(api: Any, bearer: Callable[..., dict[str, str]]) -> None:
-    assert api.get("/v1/self", headers=bearer("reader", "shop")).json() == {
+    headers = bearer("reader", "shop")
+    assert api.get("/v1/self", headers=headers).json() == {
         "project": "shop",
         "actor": "key:a reader",
+        "actor_id": f"service:{headers['Authorization'].split('_')[1]}",
         "role": "reader",
-        "scopes": ["context:read", "prompt:read", "prompt:render"],
+        "scopes": ["prompt:lookup", "prompt:render", "self:read"],
     }
 
 

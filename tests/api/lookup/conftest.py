@@ -8,7 +8,7 @@ import pytest
 
 from doubles.eventually import eventually
 from factories.lookup_paths import Bearer, LookupPaths, RawHeaders, Units, authorized, register
-from promptuary.access.service import local_caller
+from promptuary.access.credentials import local_caller
 from promptuary.access.unit_of_work import UnitOfWork
 from promptuary.core.database import Database
 from promptuary.registry.labels import Labels

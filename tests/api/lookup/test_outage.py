@@ -8,8 +8,9 @@ from structlog.testing import capture_logs
 
 from doubles.eventually import DEADLINE_SECONDS, eventually
 from factories.lookup_paths import GREET, Bearer, LookupPaths, Units, register
+from promptuary.access.credentials import local_caller
 from promptuary.access.role import Role
-from promptuary.access.service import AccessService, local_caller
+from promptuary.access.service import AccessService
 from promptuary.access.unit_of_work import UnitOfWork
 from promptuary.api.app import create_app
 from promptuary.api.lookup.change_tracker import PAUSE_SECONDS

@@ -124,7 +124,7 @@ def test_a_breaking_change_exits_1_with_fail_on_breaking(run: Run, triage: Path,
 
 
 def test_a_server_is_called_where_one_is_set(run: Run, triage: Path, served: Callable[[str], Mapping[str, str]]) -> None:
-    served("reader")
+    served("viewer")
     assert run("diff", "--file", triage, "--json").json["reasons"] == REASONS
     assert run("diff", "support.triage").out == "support.triage  version 1 → version 1\nnothing changed\n"
 

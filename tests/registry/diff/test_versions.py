@@ -133,6 +133,6 @@ def test_the_length_of_a_side_is_limited(local: Any, selector: str) -> None:
 @pytest.mark.usefixtures("registered")
 def test_another_project_has_nothing_to_compare(api: Any, bearer: Callable[..., dict[str, str]]) -> None:
     query = {"from": "1", "to": "2"}
-    assert api.get(DIFF, params=query, headers=bearer("reader")).status_code == 200
-    assert api.get(DIFF, params=query, headers=bearer("reader", "shop")).status_code == 404
+    assert api.get(DIFF, params=query, headers=bearer("viewer")).status_code == 200
+    assert api.get(DIFF, params=query, headers=bearer("viewer", "shop")).status_code == 404
     assert api.get(DIFF, params=query).status_code == 401

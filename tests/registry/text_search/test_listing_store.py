@@ -30,7 +30,7 @@ def register(unit_as: Units) -> Callable[..., None]:
 @pytest.fixture
 def search(unit_as: Units) -> Callable[..., list[str]]:
     def names(text: str, project: str = "default", **more: Any) -> list[str]:
-        with unit_as("reader", project) as unit:
+        with unit_as("viewer", project) as unit:
             conditions = PromptFilter(search=text, **more)
             return [prompt.name for prompt in Registry(unit).prompts(50, None, conditions).items]
 
@@ -115,14 +115,14 @@ def test_pages_of_a_search_are_its_whole_list_in_order(unit_as: Units, register:
     names: list[str] = []
     cursor = None
     while True:
-        with unit_as("reader") as unit:
+        with unit_as("viewer") as unit:
             page = Registry(unit).prompts(2, cursor, PromptFilter(search="refund"))
         names += [prompt.name for prompt in page.items]
         cursor = page.next_cursor
         if cursor is None:
             break
     assert names == ["refund", "support.refunds", "triage", "x0", "x1", "x2", "x3", "x4"]
-    with unit_as("reader") as unit:
+    with unit_as("viewer") as unit:
         first = Registry(unit).prompts(1, None, PromptFilter(search="refund")).next_cursor
         for conditions in (PromptFilter(), PromptFilter(search="support")):
             with pytest.raises(InvalidCursor):

@@ -5,7 +5,7 @@ import base64
 from starlette.requests import Request
 
 from promptuary.access.auth.request import LOCAL_PROJECT
-from promptuary.access.service import authenticate, local_caller
+from promptuary.access.credentials import authenticate, local_caller
 from promptuary.access.unit_of_work import Caller
 from promptuary.core.errors import NotAuthenticated
 

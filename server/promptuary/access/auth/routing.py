@@ -20,8 +20,8 @@ from promptuary.access.auth.conditions import refuse_conditions
 from promptuary.access.auth.declared_parts import refuse_undeclared_parts
 from promptuary.access.auth.idempotency import replay_or_record
 from promptuary.access.auth.request import AUTHORIZATION_ATTRIBUTE, CALLER
+from promptuary.access.credentials import require_active_credential
 from promptuary.access.role import Scope
-from promptuary.access.service import require_active_key
 from promptuary.access.unit_of_work import Caller, UnitOfWork
 from promptuary.core.clock import freeze_clock
 from promptuary.core.parameters import STRICT_INTEGER
@@ -30,6 +30,8 @@ from promptuary.prompt.name import Name
 
 SCOPE_ATTRIBUTE = "declared_scope"
 """The attribute of a dependency that names the scope which it checks."""
+CHANGE_SCOPE_ATTRIBUTE = "declared_change_scope"
+"""The attribute of a dependency that names the scope which a change needs beyond that; None for none."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,7 @@ Cursor = Annotated[str | None, Query(max_length=1000)]
 def authorize(
     scope: Scope,
     *,
+    changes: Scope | None = None,
     reads: bool = False,
     basic: bool = False,
     x_api_key: bool = False,
@@ -76,7 +79,9 @@ def authorize(
     A GET reads. Every other method writes, in one transaction that is committed before the response leaves.
 
     Args:
-        scope: what the caller's role must have.
+        scope: what the caller must have.
+        changes: what the caller must also have where the request changes something; the service checks it, and it is
+            declared for the table of roles.
         reads: whether a method other than GET changes nothing, too.
         basic: whether HTTP Basic is accepted besides Bearer.
         x_api_key: whether the header `x-api-key` is accepted besides Bearer.
@@ -100,6 +105,7 @@ def authorize(
 
     setattr(open_unit, SCOPE_ATTRIBUTE, scope)
     setattr(open_unit, AUTHORIZATION_ATTRIBUTE, authorization)
+    setattr(open_unit, CHANGE_SCOPE_ATTRIBUTE, changes)
     return Depends(open_unit, scope="function")
 
 
@@ -124,7 +130,7 @@ def authorize_caller(scope: Scope) -> Any:
 def _read_transaction(request: Request, caller: Caller) -> Iterator[UnitOfWork]:
     state = request.app.state
     with state.database.read() as session:
-        require_active_key(session, caller, state.clock())
+        require_active_credential(session, caller, state.clock())
         yield UnitOfWork(session, caller, state.clock, state.settings)
 
 
@@ -133,6 +139,6 @@ def _write_transaction(request: Request, caller: Caller) -> Iterator[UnitOfWork]
     state = request.app.state
     with state.database.write() as session:
         unit = UnitOfWork(session, caller, freeze_clock(state.clock), state.settings)
-        require_active_key(session, caller, unit.clock())
+        require_active_credential(session, caller, unit.clock())
         replay_or_record(request, unit)
         yield unit

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from promptuary.access import store as access
 from promptuary.access.auth.authentication import key_from_header
+from promptuary.access.credentials import authenticate
 from promptuary.access.role import Scope
-from promptuary.access.service import authenticate
 from promptuary.access.unit_of_work import Caller, UnitOfWork
 from promptuary.api.lookup.key_cache import CachedKey
 from promptuary.api.lookup.request import LookupRequest
@@ -59,7 +59,7 @@ class LookupReader:
         """
         with self._database.read() as session:
             caller = self._confirmed_caller(session, request, cached_key)
-            caller.require(Scope.PROMPT_READ)
+            caller.require(Scope.PROMPT_LOOKUP)
             revisions = access.read_revisions(session, caller.project)
             result = self._registry(session, caller).lookup(
                 request.name, label=request.label, version=request.version, targeting_key=request.targeting_key

@@ -7,6 +7,7 @@ from promptuary.access.auth.request import LOCAL_PROJECT
 from promptuary.api.asgi import HostAllowList, Scope
 from promptuary.prompt.name import DEFAULT_LABEL
 from promptuary.prompt.numbers import parse_version_number
+from promptuary.prompt.text import CREDENTIAL
 from promptuary.registry.lookup_response import is_client_of_0_3
 
 PREFIX = "/v1/prompts/"
@@ -69,7 +70,7 @@ def parse_lookup_request(scope: Scope, hosts: HostAllowList) -> LookupRequest | 
 
 def _parse_query(name: str, authorization: bytes, if_none_match: bytes | None, query: bytes) -> LookupRequest | None:
     """Parse the query as Starlette does; None unless it names each field once, in a form that FastAPI accepts too."""
-    if not query.isascii() or b"%00" in query or b"pmt_" in query:
+    if not query.isascii() or b"%00" in query or CREDENTIAL.search(query.decode()):
         return None
     pairs = parse_qsl(query.decode("latin-1"), keep_blank_values=True)
     fields = dict(pairs)

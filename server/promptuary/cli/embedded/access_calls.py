@@ -4,12 +4,10 @@ import re
 
 from promptuary.access import audit
 from promptuary.access.audit import ChainHead
-from promptuary.access.role import SCOPES, Role
-from promptuary.access.schemas import AuditHeadOut, CallerOut, CreatedKeyOut, KeyOut, NewKey, VerificationOut
+from promptuary.access.schemas import AuditHeadOut, CallerOut, CreatedKeyOut, NewKey, VerificationOut, page_of_keys
 from promptuary.access.service import AccessService
 from promptuary.access.unit_of_work import UnitOfWork
 from promptuary.cli.embedded.direct_call import DirectCall, NotDirect, Request, Work, to_json
-from promptuary.core.wire import PageOf
 
 _KEY_ID = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
@@ -17,13 +15,7 @@ _DIGEST = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
 
 def _read_self(request: Request) -> Work:
     request.only()
-
-    def work(unit: UnitOfWork) -> str:
-        caller = unit.caller
-        scopes = sorted(SCOPES[Role(caller.role)])
-        return to_json(CallerOut(project=caller.project_name, actor=caller.actor, role=caller.role, scopes=scopes))
-
-    return work
+    return lambda unit: to_json(CallerOut.of(unit.caller))
 
 
 def _create_key(request: Request) -> Work:
@@ -31,15 +23,15 @@ def _create_key(request: Request) -> Work:
     body = request.parse(NewKey)
 
     def work(unit: UnitOfWork) -> str:
-        key, api_key = AccessService(unit).create_key(body.name, Role(body.role), body.days, body.project)
-        return to_json(CreatedKeyOut(**KeyOut.model_validate(key).model_dump(), key=str(api_key)))
+        key, api_key = AccessService(unit).create_key(body.name, body.role, body.days, body.project, body.holder())
+        return to_json(CreatedKeyOut.of(key, key=str(api_key)))
 
     return work
 
 
 def _list_keys(request: Request) -> Work:
     request.only("limit", "cursor")
-    return lambda unit: to_json(PageOf[KeyOut].model_validate(AccessService(unit).keys(*request.page(unit))))
+    return lambda unit: to_json(page_of_keys(AccessService(unit).keys(*request.page(unit))))
 
 
 def _revoke_key(request: Request) -> Work:

@@ -17,6 +17,7 @@ from promptuary.core.settings import Settings
 from promptuary.core.wire import parse_strict_json
 from promptuary.prompt.errors import PromptuaryError
 from promptuary.prompt.name import is_name
+from promptuary.prompt.text import CREDENTIAL
 
 BODY_LIMIT = 2**24
 """In bytes; the app answers longer ones."""
@@ -74,7 +75,7 @@ class Request:
         text = self.query.get(name)
         if text is None:
             return None
-        if not (isinstance(text, str) and _PLAIN_TEXT.fullmatch(text)) or "pmt_" in text:
+        if not (isinstance(text, str) and _PLAIN_TEXT.fullmatch(text)) or CREDENTIAL.search(text):
             raise NotDirect
         return text
 

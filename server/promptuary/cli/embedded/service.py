@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote
 
-from promptuary.access.service import DEFAULT_PROJECT, local_caller
+from promptuary.access.credentials import DEFAULT_PROJECT, local_caller
 from promptuary.access.unit_of_work import Caller, UnitOfWork
 from promptuary.cli.embedded.direct_call import DirectCall, NotDirect, Request
 from promptuary.core.clock import freeze_clock, wall_clock

@@ -84,7 +84,7 @@ class LocalExecution:
 
     def _lease(self, run_id: str) -> "Run | None":
         """Lease a run to this process; return None where a worker has leased it first."""
-        from promptuary.access.service import DEFAULT_PROJECT, local_caller
+        from promptuary.access.credentials import DEFAULT_PROJECT, local_caller
         from promptuary.access.unit_of_work import UnitOfWork
         from promptuary.core.errors import Conflict
         from promptuary.evaluation.runs.service import RunService

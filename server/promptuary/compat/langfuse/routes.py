@@ -37,7 +37,7 @@ from promptuary.registry.store import PromptFilter, PromptRecord
 
 router = APIRouter(prefix=LANGFUSE, tags=["langfuse"], route_class=IdempotentRoute)
 
-Read = Annotated[UnitOfWork, authorize(Scope.PROMPT_READ, basic=True)]
+Read = Annotated[UnitOfWork, authorize(Scope.PROMPT_LOOKUP, basic=True)]
 Write = Annotated[UnitOfWork, authorize(Scope.PROMPT_WRITE, basic=True)]
 Move = Annotated[UnitOfWork, authorize(Scope.LABEL_MOVE, basic=True)]
 Text = Annotated[str | None, Query(max_length=200)]

@@ -34,7 +34,8 @@ from promptuary.registry.version_store import Version
 
 router = APIRouter(prefix=LANGSMITH, tags=["langsmith"], route_class=IdempotentRoute)
 
-Read = Annotated[UnitOfWork, authorize(Scope.PROMPT_READ, x_api_key=True)]
+Read = Annotated[UnitOfWork, authorize(Scope.PROMPT_LOOKUP, x_api_key=True)]
+ReadHistory = Annotated[UnitOfWork, authorize(Scope.PROMPT_READ, x_api_key=True)]
 Write = Annotated[UnitOfWork, authorize(Scope.PROMPT_WRITE, x_api_key=True)]
 Owner = Annotated[str, Path(max_length=255)]
 Name = Annotated[str, Path(max_length=255)]
@@ -62,7 +63,7 @@ def read_commit(owner: Owner, repo: Name, commit: Annotated[str, Path(max_length
 
 
 @router.get("/commits/{owner}/{repo}")
-def list_commits(owner: Owner, repo: Name, unit: Read, limit: Limit = 100, offset: Offset = 0) -> CommitList:
+def list_commits(owner: Owner, repo: Name, unit: ReadHistory, limit: Limit = 100, offset: Offset = 0) -> CommitList:
     """List a prompt's versions, the newest first."""
     _require_owner(unit, owner)
     registry, name = Registry(unit), known_name(unit, repo)

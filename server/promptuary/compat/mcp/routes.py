@@ -58,7 +58,7 @@ class _ProtocolResponse(Response):
 )
 async def mcp(
     request: Request,
-    caller: Annotated[Caller, authorize_caller(AccessScope.PROMPT_READ)],
+    caller: Annotated[Caller, authorize_caller(AccessScope.PROMPT_LOOKUP)],
     label: Annotated[Name, Query()] = DEFAULT_LABEL,
 ) -> Response:
     """Answer a request of the Model Context Protocol: `prompts/list`, `prompts/get`, `completion/complete`.

@@ -45,8 +45,9 @@ from promptuary.registry.tags import TAG_LENGTH, Tags, tag_text
 
 router = APIRouter(prefix=MLFLOW, tags=["mlflow"], route_class=IdempotentRoute)
 
-Read = Annotated[UnitOfWork, authorize(Scope.PROMPT_READ, basic=True)]
-TagByReader = Annotated[UnitOfWork, authorize(Scope.PROMPT_READ, basic=True)]
+Read = Annotated[UnitOfWork, authorize(Scope.PROMPT_LOOKUP, basic=True)]
+ReadHistory = Annotated[UnitOfWork, authorize(Scope.PROMPT_READ, basic=True)]
+TagByReader = Annotated[UnitOfWork, authorize(Scope.PROMPT_LOOKUP, basic=True)]
 CheckByPost = Annotated[UnitOfWork, authorize(Scope.PROMPT_WRITE, reads=True, basic=True)]
 Write = Annotated[UnitOfWork, authorize(Scope.PROMPT_WRITE, basic=True)]
 Move = Annotated[UnitOfWork, authorize(Scope.LABEL_MOVE, basic=True)]
@@ -161,7 +162,7 @@ def create_version(body: NewModelVersion, unit: Write) -> ModelVersionResponse:
 
 @router.get("/model-versions/search")
 def search_versions(
-    unit: Read,
+    unit: ReadHistory,
     conditions: Annotated[Text, Query(alias="filter")] = "",
     max_results: Results = 100,
     order_by: Annotated[list[str] | None, Query()] = None,

@@ -27,7 +27,8 @@ from promptuary.registry.service import Registry
 
 router = APIRouter(prefix=f"{PHOENIX}/v1", tags=["phoenix"], route_class=IdempotentRoute)
 
-Read = Annotated[UnitOfWork, authorize(Scope.PROMPT_READ)]
+Read = Annotated[UnitOfWork, authorize(Scope.PROMPT_LOOKUP)]
+ReadHistory = Annotated[UnitOfWork, authorize(Scope.PROMPT_READ)]
 Write = Annotated[UnitOfWork, authorize(Scope.PROMPT_WRITE)]
 Name = Annotated[str, Path(max_length=255)]
 VersionId = Annotated[str, Path(max_length=1000)]
@@ -57,7 +58,7 @@ def read_tagged(identifier: Name, tag: Annotated[str, Path(max_length=128)], uni
 
 
 @router.get("/prompts/{identifier}/versions")
-def list_versions(identifier: Name, unit: Read, limit: Limit = 100, cursor: Cursor = None) -> VersionList:
+def list_versions(identifier: Name, unit: ReadHistory, limit: Limit = 100, cursor: Cursor = None) -> VersionList:
     """List a prompt's versions that the client can format, the newest first. A page may have fewer than requested."""
     versions = Registry(unit).versions(known_name(unit, identifier), min(limit, unit.settings.page_limit), cursor)
     listed: list[PhoenixVersion] = []

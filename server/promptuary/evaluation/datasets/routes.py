@@ -29,7 +29,7 @@ def put_dataset_version(
     dataset: PathName,
     body: NewDatasetVersion,
     response: Response,
-    unit: Annotated[UnitOfWork, authorize(Scope.RUN_WRITE)],
+    unit: Annotated[UnitOfWork, authorize(Scope.RUN_WRITE, changes=Scope.DATASET_WRITE)],
 ) -> DatasetOut:
     """Store a dataset's next version: 201 for a new one, 200 when the newest version has the same cases.
 

@@ -33,6 +33,7 @@ class DatasetOut(ResponseModel):
     digest: str
     cases: int
     author: str
+    author_id: str
     created_at: datetime
 
     @classmethod

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from promptuary.access import audit
+from promptuary.access.role import Scope
 from promptuary.access.unit_of_work import UnitOfWork
 from promptuary.core.errors import FieldError, InvalidRequest, NotFound
 from promptuary.core.paging import Page, build_page, decode_cursor
@@ -37,6 +38,7 @@ class DatasetService:
 
         Raises:
             InvalidRequest: for no case, two cases of one id, or an invalid dataset name.
+            Forbidden: when the cases are not those of the newest version, and the caller may not change the dataset.
         """
         spool = cases if isinstance(cases, CaseSpool) else _spool_cases(cases)
         errors = [] if is_name(name) else [FieldError("name", "must be 1 to 128 of a-z 0-9 _ . -")]
@@ -49,7 +51,8 @@ class DatasetService:
         newest = store.get_dataset_version(session, caller.project, name)
         if newest is not None and newest.digest == spool.digest:
             return DatasetPut(newest, created=False)
-        added = store.add_dataset_version(session, caller.project, name, spool, caller.actor, self.unit.clock())
+        caller.require_change(Scope.DATASET_WRITE, f"the dataset '{name}'")
+        added = store.add_dataset_version(session, caller.project, name, spool, caller.identity, self.unit.clock())
         detail = {"version": added.number, "digest": added.digest, "cases": added.cases}
         audit.record_change(self.unit, "dataset.versioned", name, detail)
         return DatasetPut(added, created=True)

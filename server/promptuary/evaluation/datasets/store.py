@@ -8,6 +8,7 @@ from itertools import islice
 from sqlalchemy import insert
 from sqlmodel import Session, col, select, update
 
+from promptuary.access.identity import shown_name
 from promptuary.core.database import table_of
 from promptuary.evaluation.case import Case, case_from_json
 from promptuary.evaluation.datasets.case_spool import CaseSpool
@@ -27,7 +28,8 @@ class DatasetVersion:
         number: the version's number.
         digest: of the cases in their order.
         cases: how many there are.
-        author: who stored it.
+        author: the name of who stored it.
+        author_id: the identity of who stored it.
         created_at: when it was stored.
     """
 
@@ -37,6 +39,7 @@ class DatasetVersion:
     digest: str
     cases: int
     author: str
+    author_id: str
     created_at: datetime
 
 
@@ -46,7 +49,7 @@ def get_dataset_version(session: Session, project: int, name: str, number: int |
     query = query.where(DatasetRow.project_id == project, DatasetRow.name == name)
     query = query.where(DatasetVersionRow.number == (DatasetRow.newest if number is None else number))
     rows = session.exec(query).one_or_none()
-    return _dataset_version(*rows) if rows else None
+    return _dataset_version(session, *rows) if rows else None
 
 
 def lock_dataset(session: Session, project: int, name: str) -> None:
@@ -61,7 +64,7 @@ def list_datasets(session: Session, project: int, after: str | None, limit: int)
     query = query.where(DatasetRow.project_id == project, DatasetVersionRow.number == DatasetRow.newest)
     if after is not None:
         query = query.where(DatasetRow.name > after)
-    return [_dataset_version(*rows) for rows in session.exec(query.order_by(DatasetRow.name).limit(limit))]
+    return [_dataset_version(session, *rows) for rows in session.exec(query.order_by(DatasetRow.name).limit(limit))]
 
 
 def add_dataset_version(
@@ -84,7 +87,7 @@ def add_dataset_version(
     rows = ({"dataset_version_id": version.id, "ordinal": place, "body": body} for place, body in enumerate(cases.bodies()))
     while batch := list(islice(rows, _BATCH)):
         session.connection().execute(_NEW_CASES, batch)
-    return _dataset_version(dataset, version)
+    return _dataset_version(session, dataset, version)
 
 
 def list_cases(session: Session, version: int, first: int = 0, limit: int | None = None) -> list[Case]:
@@ -122,5 +125,14 @@ def list_memberships(session: Session, version: int) -> dict[str, str | None]:
     return {str(case): cluster for case, cluster in session.exec(query.order_by(col(CaseRow.ordinal)))}
 
 
-def _dataset_version(dataset: DatasetRow, row: DatasetVersionRow) -> DatasetVersion:
-    return DatasetVersion(row.id or 0, dataset.name, row.number, row.digest, row.cases, row.author, row.created_at)
+def _dataset_version(session: Session, dataset: DatasetRow, row: DatasetVersionRow) -> DatasetVersion:
+    return DatasetVersion(
+        id=row.id or 0,
+        name=dataset.name,
+        number=row.number,
+        digest=row.digest,
+        cases=row.cases,
+        author=shown_name(session, row.author),
+        author_id=row.author,
+        created_at=row.created_at,
+    )

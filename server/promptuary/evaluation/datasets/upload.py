@@ -83,7 +83,7 @@ def put_dataset_file(
     dataset: PathName,
     request: Request,
     response: Response,
-    unit: Annotated[UnitOfWork, authorize(Scope.RUN_WRITE, before_transaction=_receive)],
+    unit: Annotated[UnitOfWork, authorize(Scope.RUN_WRITE, changes=Scope.DATASET_WRITE, before_transaction=_receive)],
 ) -> DatasetOut:
     """Store a dataset's next version, as `put_dataset_version` does."""
     put = DatasetService(unit).put_version(dataset, request.state.cases)

@@ -21,6 +21,7 @@ class FinishedRunEvents:
             "verdict": str(finished.summary.verdict),
             "schedule": run.schedule,
             "actor": run.actor,
+            "actor_id": run.actor_id,
         }
         event = WebhookEvent(EventType.RUN_FINISHED, finished.at, data)
         return lambda writing: publish(writing, run.project, event)

@@ -89,6 +89,7 @@ class RunOut(ResponseModel):
     targets: tuple[str, ...]
     variants: tuple[VariantOut, ...]
     actor: str
+    actor_id: str
     worker: str | None
     error: str | None
     tracking_id: str | None
@@ -322,3 +323,4 @@ class FinishedRunData(ResponseModel):
     verdict: str
     schedule: str | None
     actor: str
+    actor_id: str

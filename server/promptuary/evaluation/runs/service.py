@@ -85,7 +85,7 @@ class RunService:
             plan = self._plan(request)
         caller, now = self.unit.caller, self.unit.clock()
         run_id = f"run_{int(now.timestamp() * 1000):011x}{secrets.token_hex(6)}"
-        run = store.add_run(self.unit.session, NewRun(run_id, caller.project, plan, caller.actor, now, schedule))
+        run = store.add_run(self.unit.session, NewRun(run_id, caller.project, plan, caller.identity, now, schedule))
         detail = {
             "suite": plan.suite_name,
             "suite_digest": plan.suite_digest,

@@ -10,6 +10,7 @@ from sqlalchemy import String, cast, func, insert, or_
 from sqlalchemy import select as columns
 from sqlmodel import Session, col, select, update
 
+from promptuary.access.identity import shown_name
 from promptuary.core.database import table_of
 from promptuary.evaluation.plan import CaseResult, Plan, ResultFigures, plan_from_json, plan_to_json
 from promptuary.evaluation.summary_model import Summary
@@ -60,7 +61,8 @@ class Run:
         error: why it failed or was stopped.
         total: the number of results when it is done.
         done: the number of results so far.
-        actor: who submitted it.
+        actor: the name of who submitted it.
+        actor_id: the identity of who submitted it.
         worker: who has, or last had, its lease.
         fence: the number of its leases; a worker's write must carry the number of its own lease.
         lease_until: when the lease ends.
@@ -84,6 +86,7 @@ class Run:
     total: int
     done: int
     actor: str
+    actor_id: str
     worker: str | None
     fence: int
     lease_until: datetime | None
@@ -119,7 +122,7 @@ class NewRun:
         id: unique; ids grow with time.
         project: the project's number.
         plan: everything that the run does.
-        actor: who submitted it.
+        actor: the identity of who submitted it.
         at: when it was submitted.
         schedule: the name of the schedule that submitted it, if any.
     """
@@ -156,20 +159,20 @@ def add_run(session: Session, new: NewRun) -> Run:
     )
     session.add(row)
     session.flush()
-    return _run(row)
+    return _run(session, row)
 
 
 def get_run(session: Session, run_id: str, project: int | None = None) -> Run | None:
     """Return a run of the project, or of any project where none is given, as for a worker; None where there is none."""
     row = session.get(RunRow, run_id)
-    return _run(row) if row and project in (None, row.project_id) else None
+    return _run(session, row) if row and project in (None, row.project_id) else None
 
 
 def lock_run(session: Session, run_id: str, project: int) -> Run | None:
     """Return a run as it is now, and lock it until the transaction ends; None where the project has no such run."""
     query = select(RunRow).where(RunRow.id == run_id, RunRow.project_id == project)
     row = session.exec(query.with_for_update().execution_options(populate_existing=True)).one_or_none()
-    return _run(row) if row else None
+    return _run(session, row) if row else None
 
 
 def list_runs(session: Session, project: int, selection: RunFilter, *, before: str | None, limit: int) -> list[Run]:
@@ -180,7 +183,7 @@ def list_runs(session: Session, project: int, selection: RunFilter, *, before: s
             query = query.where(getattr(RunRow, name) == value)
     if before is not None:
         query = query.where(RunRow.id < before)
-    return [_run(row) for row in session.exec(query)]
+    return [_run(session, row) for row in session.exec(query)]
 
 
 def run_outcomes(session: Session, run_ids: Collection[str]) -> dict[str, tuple[RunState, str | None]]:
@@ -228,7 +231,7 @@ def lease_run(session: Session, worker: str, now: datetime, until: datetime, onl
     row.started_at = row.started_at or now
     session.add(row)
     session.flush()
-    return _run(row)
+    return _run(session, row)
 
 
 def extend_lease(session: Session, run: Run, until: datetime) -> bool:
@@ -289,7 +292,7 @@ def runs_with_digests(session: Session, project: int, digests: Collection[str]) 
     """Return the runs of a project whose plan has a variant with one of the digests, the oldest first."""
     plan = cast(col(RunRow.plan), String)
     query = select(RunRow).where(RunRow.project_id == project, or_(*(plan.contains(digest) for digest in digests)))
-    return [_run(row) for row in session.exec(query.order_by(RunRow.id))]
+    return [_run(session, row) for row in session.exec(query.order_by(RunRow.id))]
 
 
 def requeue_run(session: Session, run_id: str, plan: Plan, now: datetime) -> bool:
@@ -362,11 +365,19 @@ def _interruption(at: datetime) -> dict[str, Any]:
     return {"state": RunState.INTERRUPTED, "finished_at": at, "lease_until": None}
 
 
-def _run(row: RunRow) -> Run:
-    parsed = ("project", "plan", "state", "summary")
+def _run(session: Session, row: RunRow) -> Run:
+    parsed = ("project", "plan", "state", "summary", "actor", "actor_id")
     values = {name: getattr(row, name) for name in Run.__dataclass_fields__ if name not in parsed}
     summary = None if row.summary is None else Summary.from_json(row.summary)
-    return Run(project=row.project_id, plan=plan_from_json(row.plan), state=RunState(row.state), summary=summary, **values)
+    return Run(
+        project=row.project_id,
+        plan=plan_from_json(row.plan),
+        state=RunState(row.state),
+        summary=summary,
+        actor=shown_name(session, row.actor),
+        actor_id=row.actor,
+        **values,
+    )
 
 
 def _values(run: str, result: CaseResult) -> dict[str, Any]:

@@ -18,8 +18,13 @@ router = APIRouter(prefix="/v1", tags=["evaluation"], route_class=IdempotentRout
 
 
 @router.put("/suites/{suite}")
-def put_suite(suite: PathName, body: Suite, unit: Annotated[UnitOfWork, authorize(Scope.RUN_WRITE)]) -> SuiteOut:
-    """Write a suite, over the one of that name; runs keep the definition that they ran."""
+def put_suite(
+    suite: PathName, body: Suite, unit: Annotated[UnitOfWork, authorize(Scope.RUN_WRITE, changes=Scope.SUITE_WRITE)]
+) -> SuiteOut:
+    """Write a suite, over the one of that name; runs keep the definition that they ran.
+
+    A pipeline may send the suite as it is stored; to change it, its key needs `suite:write`.
+    """
     if body.name != suite:
         raise InvalidRequest("the suite cannot be used", [FieldError("name", f"is not '{suite}', the name in the path")])
     return SuiteOut.model_validate(SuiteService(unit).put(body))

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from promptuary.access import audit
+from promptuary.access.role import Scope
 from promptuary.access.unit_of_work import UnitOfWork
 from promptuary.core.errors import FieldError, InvalidRequest, NotFound
 from promptuary.core.paging import Page, build_page, decode_cursor
@@ -25,6 +26,7 @@ class SuiteService:
         Raises:
             InvalidRequest: when its dataset or its outputs are not a name (the command line stores their files first), and for
                 a scorer that no output can fail.
+            Forbidden: when it differs from the stored one, and the caller may not change it.
         """
         message = "must be the name of a stored dataset: a-z 0-9 _ . -"
         errors = [] if is_name(suite.dataset) else [FieldError("dataset", message)]
@@ -37,6 +39,7 @@ class SuiteService:
         stored = store.get_suite(session, project, suite.name)
         if stored is not None and stored.digest == digest:
             return stored
+        self.unit.caller.require_change(Scope.SUITE_WRITE, f"the suite '{suite.name}'")
         new = StoredSuite(suite.name, suite_to_json(suite), digest, self.unit.clock())
         written = store.put_suite(session, project, new)
         audit.record_change(self.unit, "suite.written", suite.name, {"digest": digest})

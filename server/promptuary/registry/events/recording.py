@@ -17,6 +17,6 @@ def record_event(unit: UnitOfWork, prompt: PromptRecord, kind: EventKind, detail
     """
     project, now = unit.caller.project, unit.clock()
     revision = event_store.add_event(unit.session, project, prompt.id, kind, detail, now)
-    data = {"prompt": prompt.name, "revision": revision, "actor": unit.caller.actor, **detail}
+    data = {"prompt": prompt.name, "revision": revision, "actor": unit.caller.name, "actor_id": unit.caller.identity, **detail}
     publish(unit.session, project, WebhookEvent(EventType(kind), now, data))
     return revision

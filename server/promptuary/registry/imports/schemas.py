@@ -5,6 +5,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, StringConstraints, model_validator
 
+from promptuary.access.identity import is_identity
 from promptuary.core.errors import FieldError, InvalidRequest
 from promptuary.core.wire import NonEmptyText, RequestModel, ResponseModel, ShortText
 from promptuary.prompt.content import Content
@@ -25,7 +26,16 @@ from promptuary.registry.schemas import Number
 
 Reason = Annotated[str, Field(max_length=2000)]
 Digest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
-Actor = Annotated[str, StringConstraints(min_length=1, max_length=500)]
+
+
+def _refuse_identity(actor: str) -> str:
+    if is_identity(actor):
+        raise ValueError("has the form of an identity of this server; an import has names of people and keys")
+    return actor
+
+
+Actor = Annotated[str, StringConstraints(min_length=1, max_length=500), AfterValidator(_refuse_identity)]
+"""Who did something on another server, as that server named them: nobody of this one."""
 
 
 def _require_text(value: Any) -> Any:

@@ -1,0 +1,1 @@
+"""API keys as they are stored, and the people whose they are."""

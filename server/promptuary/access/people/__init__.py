@@ -1,0 +1,1 @@
+"""People, their memberships in projects, and who they are at identity providers."""

@@ -1,0 +1,178 @@
+"""People, their roles in projects, their sign-in codes and their sessions over HTTP."""
+
+from datetime import timedelta
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Path, Query
+from starlette.requests import Request
+
+from promptuary.access import store
+from promptuary.access.auth.authentication import key_from_header
+from promptuary.access.auth.declared_parts import refuse_undeclared_parts
+from promptuary.access.auth.idempotency import IdempotentRoute
+from promptuary.access.auth.routing import SCOPE_ATTRIBUTE, Cursor, Limit, PathName, authorize
+from promptuary.access.credentials import authenticate, not_valid
+from promptuary.access.people.schemas import NewPerson, NewRole, OpenedSessionOut, PersonOut, SessionOut, SignInCodeOut
+from promptuary.access.people.service import PeopleService
+from promptuary.access.role import Scope
+from promptuary.access.sessions.service import OpenedSession, SessionService, sign_in_with_code, sign_in_with_key
+from promptuary.access.sessions.store import SignInSession
+from promptuary.access.sessions.token import parse_code
+from promptuary.access.unit_of_work import UnitOfWork
+from promptuary.core.database import Session
+from promptuary.core.wire import PageOf
+
+PersonId = Annotated[str, Path(alias="id", max_length=100)]
+SessionId = Annotated[str, Path(alias="id", max_length=100)]
+Manage = Annotated[UnitOfWork, authorize(Scope.PERSON_MANAGE)]
+Own = Annotated[UnitOfWork, authorize(Scope.SESSION_OWN)]
+
+router = APIRouter(prefix="/v1", tags=["access"], route_class=IdempotentRoute)
+
+
+@router.post("/people", status_code=201)
+def create_person(body: NewPerson, unit: Manage) -> PersonOut:
+    """Create a person, with a role in the project."""
+    return PersonOut.of(PeopleService(unit).create(body.name, body.role, body.project))
+
+
+@router.get("/people")
+def list_people(
+    unit: Manage,
+    name: Annotated[str | None, Query(min_length=1, max_length=200)] = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> PageOf[PersonOut]:
+    """List the people of the project, or the one of a name; an operator's key lists those of all projects."""
+    people = PeopleService(unit)
+    if name is not None:
+        return PageOf[PersonOut](items=[PersonOut.of(person) for person in people.find(name)])
+    page = people.people(min(limit, unit.settings.page_limit), cursor)
+    return PageOf[PersonOut](items=[PersonOut.of(person) for person in page.items], next_cursor=page.next_cursor)
+
+
+@router.get("/people/{id}")
+def read_person(person: PersonId, unit: Manage) -> PersonOut:
+    """Return a person."""
+    return PersonOut.of(PeopleService(unit).get(person))
+
+
+@router.post("/people/{id}/deactivate")
+def deactivate_person(person: PersonId, unit: Manage) -> PersonOut:
+    """Deactivate a person; their keys and sessions end at once."""
+    return PersonOut.of(PeopleService(unit).deactivate(person))
+
+
+@router.put("/people/{id}/memberships/{project}")
+def put_membership(person: PersonId, project: PathName, body: NewRole, unit: Manage) -> PersonOut:
+    """Make a person a member of a project, or change their role there; another project than the key's needs an operator."""
+    return PersonOut.of(PeopleService(unit).set_role(person, body.role, project))
+
+
+@router.delete("/people/{id}/memberships/{project}", status_code=204)
+def remove_membership(person: PersonId, project: PathName, unit: Manage) -> None:
+    """End a person's membership; their keys and sessions in the project end at once."""
+    PeopleService(unit).remove_role(person, project)
+
+
+@router.post("/people/{id}/codes", status_code=201)
+def create_sign_in_code(person: PersonId, unit: Manage) -> SignInCodeOut:
+    """Create a code that signs the person in to the project once, within ten minutes."""
+    people = PeopleService(unit)
+    created = people.create_code(person)
+    return SignInCodeOut(
+        code=str(created.code),
+        person=person,
+        name=people.get(person).name,
+        project=unit.caller.project_name,
+        expires_at=created.expires_at,
+    )
+
+
+def _open_session(request: Request) -> OpenedSessionOut:
+    """Authenticate a sign-in and open its session in one transaction; a wrong try of a code is committed before the error."""
+    state = request.app.state
+    credential = key_from_header(request.headers.get("authorization", ""))
+    user_agent = request.headers.get("user-agent", "")
+    lifetime, now = timedelta(hours=state.settings.session_hours), state.clock()
+    code = parse_code(credential)
+    with state.database.write() as session:
+        if code is not None:
+            opened = sign_in_with_code(session, code, user_agent, lifetime, now)
+        else:
+            caller = authenticate(session, credential, now)
+            caller.require(Scope.SESSION_OWN)
+            opened = sign_in_with_key(session, caller, user_agent, lifetime, now)
+        if opened is not None:
+            refuse_undeclared_parts(request)
+            return _opened(session, opened)
+    raise not_valid()
+
+
+setattr(_open_session, SCOPE_ATTRIBUTE, Scope.SESSION_OWN)
+
+
+class _SignInRoute(IdempotentRoute):
+    """A route that reads no body, so that a caller without a valid credential makes the server read nothing."""
+
+    reads_body = False
+
+
+def open_session(opened: Annotated[Any, Depends(_open_session)]) -> OpenedSessionOut:
+    """Open a session: `Authorization: Bearer` has a personal key, or a one-time code `pmc_…`. It has no body.
+
+    The token is in this response and nowhere else. A session may do what the person may do in the project, and no more than
+    the key that opened it.
+    """
+    answer: OpenedSessionOut = opened
+    return answer
+
+
+router.add_api_route("/sessions", open_session, methods=["POST"], status_code=201, route_class_override=_SignInRoute)
+
+
+@router.get("/sessions")
+def list_sessions(unit: Own, limit: Limit = 50, cursor: Cursor = None) -> PageOf[SessionOut]:
+    """List the caller's sessions that have not ended."""
+    page = SessionService(unit).sessions(min(limit, unit.settings.page_limit), cursor)
+    return PageOf[SessionOut](items=[_listed(unit, sign_in) for sign_in in page.items], next_cursor=page.next_cursor)
+
+
+@router.delete("/sessions/{id}", status_code=204)
+def end_session(session: SessionId, unit: Own) -> None:
+    """End a session of the caller at once."""
+    SessionService(unit).end(session)
+
+
+@router.delete("/sessions", status_code=204)
+def end_sessions(unit: Own) -> None:
+    """End every session of the caller at once, in every project."""
+    SessionService(unit).end_all()
+
+
+def _opened(session: Session, opened: OpenedSession) -> OpenedSessionOut:
+    sign_in = opened.session
+    project = store.get_project(session, sign_in.project)
+    assert project is not None
+    return OpenedSessionOut(
+        id=sign_in.id,
+        token=str(opened.token),
+        person=sign_in.person.id,
+        name=sign_in.person.name,
+        project=project.name,
+        expires_at=sign_in.expires_at,
+    )
+
+
+def _listed(unit: UnitOfWork, sign_in: SignInSession) -> SessionOut:
+    project = store.get_project(unit.session, sign_in.project)
+    assert project is not None
+    return SessionOut(
+        id=sign_in.id,
+        project=project.name,
+        user_agent=sign_in.user_agent,
+        created_at=sign_in.created_at,
+        last_used_at=sign_in.last_used_at,
+        expires_at=sign_in.expires_at,
+        current=sign_in.id == unit.caller.session_id,
+    )

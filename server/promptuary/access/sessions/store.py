@@ -1,0 +1,196 @@
+"""Queries of sign-in sessions and of the codes that open them: a session in, domain values out."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import and_
+from sqlmodel import Session, col, select, update
+
+from promptuary.access.keys.store import Key, Member, find_key, member_from_row
+from promptuary.access.role import Scope
+from promptuary.access.tables import MembershipRow, PersonRow, SessionRow, SignInCodeRow
+
+
+@dataclass(frozen=True)
+class SignInSession:
+    """A person's sign-in to one project; its token is not stored.
+
+    Attributes:
+        id: the session's id, which is part of its token.
+        project: the project's number.
+        person: the person, as they are in the project today.
+        key: the key that opened it, without which it ends; None where a code or an identity provider opened it.
+        hash: of the token's secret.
+        user_agent: the program that opened it, as it named itself.
+        created_at: when it was opened.
+        last_used_at: when it was last used, to within some minutes.
+        expires_at: when it ends by itself.
+        revoked_at: when it was ended.
+    """
+
+    id: str
+    project: int
+    person: Member
+    key: Key | None
+    hash: str
+    user_agent: str
+    created_at: datetime
+    last_used_at: datetime
+    expires_at: datetime
+    revoked_at: datetime | None = None
+
+    def is_active(self, now: datetime) -> bool:
+        """Return whether it has not ended, and neither have its person's membership and its key."""
+        is_ended = self.revoked_at is not None or now >= self.expires_at
+        return not is_ended and self.person.is_active and (self.key is None or self.key.is_active(now))
+
+    @property
+    def scopes(self) -> frozenset[Scope]:
+        """What the person may do in it today; no more than the key that opened it."""
+        return self.person.scopes if self.key is None else self.person.scopes & self.key.scopes
+
+
+@dataclass(frozen=True)
+class StoredCode:
+    """A one-time code; its text is not stored."""
+
+    id: str
+    person: str
+    project: int
+    hash: str
+    created_at: datetime
+    expires_at: datetime
+    failures: int = 0
+    used_at: datetime | None = None
+
+
+def find_session(session: Session, id: str) -> SignInSession | None:  # noqa: A002 - the word of the API
+    """Return a sign-in session by its id, in any project."""
+    row = session.exec(_sessions().where(SessionRow.id == id)).one_or_none()
+    return _session_from_row(session, *row) if row else None
+
+
+def list_sessions(session: Session, person: str, now: datetime, after: str | None, limit: int) -> list[SignInSession]:
+    """List a person's sessions in all projects that have not ended, by id."""
+    query = _sessions().where(SessionRow.person_id == person, col(SessionRow.revoked_at).is_(None), SessionRow.expires_at > now)
+    if after is not None:
+        query = query.where(SessionRow.id > after)
+    return [_session_from_row(session, *row) for row in session.exec(query.order_by(SessionRow.id).limit(limit))]
+
+
+def add_session(session: Session, new: SignInSession) -> None:
+    """Store a new session."""
+    session.add(
+        SessionRow(
+            id=new.id,
+            person_id=new.person.id,
+            project_id=new.project,
+            key_id=new.key.id if new.key else None,
+            hash=new.hash,
+            user_agent=new.user_agent,
+            created_at=new.created_at,
+            last_used_at=new.last_used_at,
+            expires_at=new.expires_at,
+        )
+    )
+    session.flush()
+
+
+def record_use(session: Session, id: str, at: datetime) -> None:  # noqa: A002 - the word of the API
+    """Store when a session was last used."""
+    session.exec(update(SessionRow).where(col(SessionRow.id) == id, col(SessionRow.last_used_at) < at).values(last_used_at=at))
+
+
+def end_sessions(
+    session: Session,
+    person: str,
+    at: datetime,
+    *,
+    id: str | None = None,  # noqa: A002 - the word of the API
+    project: int | None = None,
+) -> list[tuple[str, int]]:
+    """Mark sessions of a person as ended: one, those of a project, or all; return the id and project of each.
+
+    The caller counts the access revisions.
+    """
+    change = update(SessionRow).where(col(SessionRow.person_id) == person, col(SessionRow.revoked_at).is_(None))
+    if id is not None:
+        change = change.where(col(SessionRow.id) == id)
+    if project is not None:
+        change = change.where(col(SessionRow.project_id) == project)
+    rows = session.execute(change.values(revoked_at=at).returning(col(SessionRow.id), col(SessionRow.project_id)))
+    return [(row[0], row[1]) for row in rows]
+
+
+def add_code(session: Session, code: StoredCode) -> bool:
+    """Store a new code and return True; return False where a code of this id is stored already."""
+    if session.get(SignInCodeRow, code.id) is not None:
+        return False
+    session.add(
+        SignInCodeRow(
+            id=code.id,
+            person_id=code.person,
+            project_id=code.project,
+            hash=code.hash,
+            created_at=code.created_at,
+            expires_at=code.expires_at,
+        )
+    )
+    session.flush()
+    return True
+
+
+def lock_code(session: Session, id: str) -> StoredCode | None:  # noqa: A002 - the word of the API
+    """Return a code by its id, and lock it until the transaction ends, so that it is tried and used by one at a time."""
+    query = select(SignInCodeRow).where(SignInCodeRow.id == id).with_for_update()
+    row = session.exec(query.execution_options(populate_existing=True)).one_or_none()
+    if row is None:
+        return None
+    return StoredCode(
+        row.id, row.person_id, row.project_id, row.hash, row.created_at, row.expires_at, row.failures, row.used_at
+    )
+
+
+def count_failure(session: Session, id: str) -> None:  # noqa: A002 - the word of the API
+    """Count a wrong try of a code."""
+    row = SignInCodeRow
+    session.exec(update(row).where(col(row.id) == id).values(failures=row.failures + 1))
+
+
+def use_code(session: Session, id: str, at: datetime) -> None:  # noqa: A002 - the word of the API
+    """Mark a code used."""
+    session.exec(update(SignInCodeRow).where(col(SignInCodeRow.id) == id).values(used_at=at))
+
+
+def end_codes(session: Session, person: str, at: datetime) -> None:
+    """Mark every code of a person used."""
+    row = SignInCodeRow
+    session.exec(update(row).where(col(row.person_id) == person, col(row.used_at).is_(None)).values(used_at=at))
+
+
+def _sessions() -> Any:
+    is_member = and_(
+        col(MembershipRow.person_id) == SessionRow.person_id, col(MembershipRow.project_id) == SessionRow.project_id
+    )
+    return (
+        select(SessionRow, PersonRow, MembershipRow.role)
+        .join(PersonRow, col(PersonRow.id) == SessionRow.person_id)
+        .outerjoin(MembershipRow, is_member)
+        .execution_options(populate_existing=True)
+    )
+
+
+def _session_from_row(session: Session, row: SessionRow, person: PersonRow, role: str | None) -> SignInSession:
+    return SignInSession(
+        id=row.id,
+        project=row.project_id,
+        person=member_from_row(person, role),
+        key=find_key(session, row.key_id) if row.key_id else None,
+        hash=row.hash,
+        user_agent=row.user_agent,
+        created_at=row.created_at,
+        last_used_at=row.last_used_at,
+        expires_at=row.expires_at,
+        revoked_at=row.revoked_at,
+    )
