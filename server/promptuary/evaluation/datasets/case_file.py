@@ -16,16 +16,15 @@ from promptuary.evaluation.case import Case
 from promptuary.evaluation.datasets.case_ids import CaseIds
 from promptuary.evaluation.datasets.case_schema import CaseIn
 from promptuary.evaluation.datasets.case_spool import CaseSpool
-from promptuary.evaluation.datasets.readers.formats import FileFormat, format_of, listed_suffixes, read_rows
+from promptuary.evaluation.datasets.readers.data_file import FILE_LIMIT, read_data_file
+from promptuary.evaluation.datasets.readers.formats import FileFormat, read_rows
 from promptuary.evaluation.datasets.readers.row import ERRORS_LIMIT, UNPACKED_LIMIT, FileErrors, Row
 from promptuary.evaluation.json_object import JsonObject
 from promptuary.prompt.errors import FieldError
-from promptuary.prompt.files.yaml_document import InvalidFile
 from promptuary.prompt.validation_errors import field_errors_from
 
 __all__ = ["ERRORS_LIMIT", "FILE_LIMIT", "read_case_file", "read_cases"]
 
-FILE_LIMIT = 64 * 1024 * 1024
 _COLUMNS = ("id", "expected", "cluster", "tags")
 _CASE_FIELDS = frozenset({field.alias or name for name, field in CaseIn.model_fields.items()}) - {*_COLUMNS, "metadata"}
 """The fields by which an object is a case, and no row of a table."""
@@ -37,22 +36,11 @@ def read_case_file(path: Path) -> CaseSpool:
     Raises:
         InvalidFile: naming the file, and line and field of every error (the first hundred of them).
     """
-    file_format = format_of(path.suffix)
-    if file_format is None:
-        raise InvalidFile(f"{path} is not a dataset file", [FieldError("", f"must end in {listed_suffixes()}")])
-    field_errors = FileErrors()
-    try:
-        if path.stat().st_size > FILE_LIMIT:
-            raise InvalidFile(f"{path} is over the limit of {FILE_LIMIT} bytes")
-        with path.open("rb") as file:
-            spool = _spooled(read_rows(file, file_format, field_errors), file_format, field_errors)
-    except FileNotFoundError:
-        raise InvalidFile(f"{path} does not exist") from None
-    except OSError as error:
-        raise InvalidFile(f"{path} cannot be read: {error.strerror}") from None
-    if field_errors:
-        raise InvalidFile(f"{path} cannot be used", field_errors.listed())
-    return spool
+    return read_data_file(path, "dataset file", _read_spool)
+
+
+def _read_spool(file: IO[bytes], file_format: FileFormat, field_errors: FileErrors) -> CaseSpool:
+    return _spooled(read_rows(file, file_format, field_errors), file_format, field_errors)
 
 
 def read_cases(file: IO[bytes], file_format: FileFormat) -> CaseSpool:
@@ -62,7 +50,7 @@ def read_cases(file: IO[bytes], file_format: FileFormat) -> CaseSpool:
         InvalidRequest: with line and field of every error (the first hundred of them).
     """
     field_errors = FileErrors()
-    spool = _spooled(read_rows(file, file_format, field_errors), file_format, field_errors)
+    spool = _read_spool(file, file_format, field_errors)
     if field_errors:
         placed = [
             FieldError(": ".join(filter(None, [_place(error), error.path])), error.message) for error in field_errors.listed()

@@ -5,21 +5,21 @@ They become a dataset of their own, whose cases have the ids of the cases that t
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from pydantic import ValidationError
 
 from promptuary.evaluation.datasets.case_ids import text_id
 from promptuary.evaluation.datasets.case_schema import CaseIn
 from promptuary.evaluation.datasets.case_spool import CaseSpool
-from promptuary.evaluation.datasets.readers.formats import format_of, listed_suffixes, read_values
+from promptuary.evaluation.datasets.readers.data_file import read_data_file
+from promptuary.evaluation.datasets.readers.formats import FileFormat, read_values
 from promptuary.evaluation.datasets.readers.row import FileErrors
 from promptuary.evaluation.json_object import JsonObject
 from promptuary.prompt.errors import FieldError
 from promptuary.prompt.files.yaml_document import InvalidFile
 from promptuary.prompt.validation_errors import field_errors_from
 
-FILE_LIMIT = 64 * 1024 * 1024
 OUTPUT = "output"
 _IDS = ("id", "case")
 _SHOWN = 5
@@ -85,23 +85,13 @@ def _listed(names: Sequence[str]) -> str:
 
 def _rows(path: Path) -> Iterator[tuple[int, JsonObject]]:
     """Yield each output as an object, with the number of its line."""
-    file_format = format_of(path.suffix)
-    if file_format is None:
-        raise InvalidFile(f"{path} is not a file of outputs", [FieldError("", f"must end in {listed_suffixes()}")])
-    errors = FileErrors()
-    try:
-        if path.stat().st_size > FILE_LIMIT:
-            raise InvalidFile(f"{path} is over the limit of {FILE_LIMIT} bytes")
-        with path.open("rb") as file:
-            rows = list(read_values(file, file_format, errors))
-    except FileNotFoundError:
-        raise InvalidFile(f"{path} does not exist") from None
-    except OSError as error:
-        raise InvalidFile(f"{path} cannot be read: {error.strerror}") from None
-    if errors:
-        raise InvalidFile(f"{path} cannot be used", errors.listed())
+    rows = read_data_file(path, "file of outputs", _read_values)
     for line, value in rows:
         row = value if isinstance(value, dict) else {OUTPUT: value}
         if OUTPUT not in row:
             raise InvalidFile(f"{path} cannot be used", [FieldError(OUTPUT, "is required", line)])
         yield line, row
+
+
+def _read_values(file: IO[bytes], file_format: FileFormat, errors: FileErrors) -> list[tuple[int, Any]]:
+    return list(read_values(file, file_format, errors))
