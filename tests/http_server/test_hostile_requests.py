@@ -1,6 +1,9 @@
 """A real server and clients that send what no library sends: too much, too slowly, or no HTTP at all."""
 
+import os
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import httpx
@@ -8,7 +11,7 @@ import pytest
 
 from doubles.eventually import eventually
 from doubles.raw_http import HOST, RawResponse, connect, exchange, parse, read_response, read_to_end, send
-from doubles.served_process import ServedProcess, serve_process
+from doubles.served_process import ServedProcess, free_port, serve_process
 
 pytestmark = pytest.mark.acceptance
 LIMIT = 64 * 1024
@@ -184,3 +187,67 @@ def test_a_client_that_does_not_read_is_closed(server: ServedProcess) -> None:
 def test_a_request_that_is_refused_early_is_answered_before_its_body_has_come(server: ServedProcess) -> None:
     response = exchange(server.port, post(server, b"Content-Length: 60000000"), *[PIECE] * 900)
     assert (response.status, response.json()["code"]) == (413, "body_too_large")
+
+
+# --- wrong keys ---------------------------------------------------------------------------------------------------------
+
+
+def test_wrong_keys_end_in_429_while_the_valid_key_of_the_address_is_answered(tmp_path_factory: pytest.TempPathFactory) -> None:
+    wrong = {"Authorization": "Bearer pmt_wrong"}
+    with serve_process(tmp_path_factory.mktemp("limited"), PROMPTUARY_WRONG_KEY_LIMIT="3") as served:
+        with httpx.Client(base_url=served.url, timeout=60) as client:
+            body = {"type": "text", "template": "x", "labels": ["production"]}
+            client.post("/v1/prompts/p/versions", json=body, headers=served.headers).raise_for_status()
+            forwarded = [{**wrong, "X-Forwarded-For": f"192.0.2.{number}"} for number in range(6)]
+            responses = [client.get("/v1/prompts/p", headers=headers) for headers in forwarded]  # nobody is trusted to forward
+            assert [response.status_code for response in responses] == [401] * 3 + [429] * 3
+            assert responses[-1].headers["retry-after"] == "20"
+            assert client.get("/v1/prompts/p", headers=served.headers).status_code == 200
+            assert client.get("/v1/self", headers=served.headers).status_code == 200
+        assert "too many wrong keys" in served.log.read_text()
+
+
+def test_behind_a_trusted_proxy_the_forwarded_addresses_count(tmp_path_factory: pytest.TempPathFactory) -> None:
+    variables = {"PROMPTUARY_WRONG_KEY_LIMIT": "2", "PROMPTUARY_TRUSTED_PROXIES": "127.0.0.1"}
+    with serve_process(tmp_path_factory.mktemp("proxied"), **variables) as served:
+
+        def try_from(addresses: str) -> int:
+            headers = {"Authorization": "Bearer pmt_wrong", "X-Forwarded-For": addresses}
+            return httpx.get(f"{served.url}/v1/self", headers=headers, timeout=60).status_code
+
+        assert [try_from("192.0.2.1") for _ in range(3)] == [401, 401, 429]
+        assert try_from("192.0.2.2") == 401
+        assert try_from("192.0.2.9, 192.0.2.1") == 429  # what the client itself claims is not counted
+
+
+# --- the UI's server ----------------------------------------------------------------------------------------------------
+
+
+def test_the_uis_server_has_the_same_limits(tmp_path_factory: pytest.TempPathFactory) -> None:
+    port, log = free_port(), tmp_path_factory.mktemp("ui") / "ui.log"
+    command = [sys.executable, "-m", "promptuary_ui.launch", "--port", str(port)]
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=output, env={**os.environ, "PROMPTUARY_HEADER_TIMEOUT": "2"})
+    try:
+        assert eventually(lambda: _has_health(port, process)), log.read_text()
+        health = b"GET /_stcore/health HTTP/1.1\r\n" + HOST
+        with connect(port) as connection:
+            send(connection, [health + b"X-Long: ", *[PIECE] * 480])
+            assert httpx.get(f"http://127.0.0.1:{port}/_stcore/health", timeout=60).status_code == 200
+            check_problem(read_response(connection), 431, "header_too_large")
+        fields = [b"X-%d: a\r\n" % number for number in range(100)]
+        check_problem(exchange(port, health, *fields, b"\r\n"), 431, "header_too_large")
+        with connect(port) as connection:
+            connection.sendall(health)
+            check_problem(read_response(connection), 408, "request_timeout")
+    finally:
+        process.terminate()
+        process.wait(60)
+
+
+def _has_health(port: int, process: "subprocess.Popen[bytes]") -> bool:
+    assert process.poll() is None
+    try:
+        return httpx.get(f"http://127.0.0.1:{port}/_stcore/health", timeout=10).status_code == 200
+    except httpx.HTTPError:
+        return False

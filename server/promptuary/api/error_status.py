@@ -23,6 +23,7 @@ STATUS_BY_ERROR: Mapping[type[PromptuaryError], int] = {
     errors.PreconditionFailed: 412,
     errors.BodyTooLarge: 413,
     errors.UnsupportedMediaType: 415,
+    errors.TooManyRequests: 429,
     errors.Unavailable: 503,
     errors.StorageFull: 507,
 }

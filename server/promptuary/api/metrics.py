@@ -4,7 +4,7 @@ The figures of all projects belong to the operator, so the route needs an operat
 `authorization:` with `credentials:`), unless PROMPTUARY_METRICS_OPEN declares that the network is protected already.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from itertools import accumulate
 from typing import TYPE_CHECKING
@@ -15,10 +15,12 @@ from starlette.responses import PlainTextResponse, Response
 
 from promptuary.access.auth.authentication import authenticate_request
 from promptuary.access.role import Scope
+from promptuary.access.unit_of_work import Caller
 from promptuary.api.request_metrics import BUCKET_BOUNDS, RequestMetrics
 from promptuary.context.retrieval import CHROMA_TOPIC as CHROMA
 from promptuary.core import outbox
 from promptuary.core.database import Session
+from promptuary.core.errors import NotAuthenticated
 from promptuary.evaluation.runs import store
 from promptuary.registry.similarity import PROMPTS_TOPIC as PROMPTS
 from promptuary.release import __version__
@@ -43,14 +45,24 @@ def metrics(request: Request) -> Response:
 
     state = request.app.state
     if not state.settings.metrics_open:
-        authenticate_request(request).require(Scope.PROJECT_MANAGE)
+        _authenticated_caller(request).require(Scope.PROJECT_MANAGE)
     with state.database.read() as session:
         collected = [*_database_metrics(session, state.clock()), *_process_metrics(state.request_metrics)]
+    collected += _refusal_metrics(state.rate_limits.counts, state.refused_connections)
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
     PlatformCollector(registry=registry)
     registry.register(_CollectedMetrics(collected))
     return Response(generate_latest(registry), media_type=CONTENT_TYPE_PLAIN_0_0_4)
+
+
+def _authenticated_caller(request: Request) -> Caller:
+    try:
+        return authenticate_request(request)
+    except NotAuthenticated:
+        if "authorization" in request.headers:
+            request.app.state.rate_limits.count_wrong_key(request.client.host if request.client else None)
+        raise
 
 
 class _CollectedMetrics:
@@ -80,6 +92,21 @@ def _database_metrics(session: Session, now: datetime) -> "Iterator[Metric]":
     for topic in (CHROMA, PROMPTS, MLFLOW, WEBHOOK, WEBHOOK_DELIVERIES):
         pending.add_metric((topic,), outbox.count_pending(session, topic))
     yield pending
+
+
+def _refusal_metrics(rate_limits: Mapping[str, int], connections: Mapping[str, int]) -> "Iterator[Metric]":
+    from prometheus_client.core import CounterMetricFamily
+
+    yield CounterMetricFamily("promptuary_wrong_keys", "Requests with a wrong key.", value=rate_limits["wrong_key"])
+    limited = CounterMetricFamily("promptuary_requests_limited", "Requests that were answered with 429.", labels=("limit",))
+    limited.add_metric(("wrong_keys",), rate_limits["wrong_key_limited"])
+    limited.add_metric(("key",), rate_limits["key_limited"])
+    yield limited
+    help_text = "Connections and requests that the server refused before any route saw them."
+    refused = CounterMetricFamily("promptuary_connections_refused", help_text, labels=("code",))
+    for code, count in sorted(connections.items()):
+        refused.add_metric((code,), count)
+    yield refused
 
 
 def _process_metrics(request_metrics: RequestMetrics) -> "Iterator[Metric]":

@@ -19,6 +19,7 @@ TITLES = {
     413: "Body too large",
     415: "Unsupported body",
     422: "Not valid",
+    429: "Too many requests",
     500: "Internal error",
     503: "Unavailable",
     507: "Storage full",

@@ -42,6 +42,7 @@ class _Server(BoundedServer):
             server_header=False,
             timeout_graceful_shutdown=STOP_SECONDS,
         )
+        self.table.refusals = app.services.refused_connections
         self.failure: BaseException | None = None
         self._app = app
         self._loop: asyncio.AbstractEventLoop | None = None

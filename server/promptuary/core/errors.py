@@ -48,6 +48,7 @@ PromptuaryError                 the root (promptuary.prompt.errors), which the c
     ├── ModelNotSetUp           a provider's package, for example without a key (promptuary.models.calls.setup)
     ├── JudgeUnclear            a judging model, in the required form (promptuary.evaluation.scorers.judge.judge)
     ├── IssuerFailed            an issuer of tokens (promptuary.access.token_issuers)
+    ├── TooManyRequests         more requests than a limit allows
     ├── DatabaseBusy            the database is locked by other writers
     ├── StorageFull             the disk is full
     └── DestinationFailed       a webhook's receiver (promptuary.core.outbound_http)
@@ -77,6 +78,7 @@ __all__ = [
     "PreconditionFailed",
     "PromptuaryError",
     "StorageFull",
+    "TooManyRequests",
     "Unavailable",
     "UnsupportedMediaType",
 ]
@@ -193,6 +195,12 @@ class Unavailable(PromptuaryError):
         """Keep the message and the seconds to wait."""
         super().__init__(message)
         self.retry_after = retry_after
+
+
+class TooManyRequests(Unavailable):
+    """A caller sends more requests than a limit allows."""
+
+    code = "too_many_requests"
 
 
 class DatabaseBusy(Unavailable):

@@ -71,6 +71,10 @@ class Settings(BaseSettings):
     body_timeout: Annotated[float, Field(gt=0, le=3600)] = ConnectionLimits.body_seconds
     keep_alive_timeout: Annotated[float, Field(gt=0, le=3600)] = ConnectionLimits.keep_alive_seconds
     send_timeout: Annotated[float, Field(gt=0, le=3600)] = ConnectionLimits.send_seconds
+    wrong_key_limit: Annotated[int, Field(ge=0, le=1_000_000)] = 30
+    all_wrong_key_limit: Annotated[int, Field(ge=0, le=1_000_000)] = 600
+    key_request_limit: Annotated[int, Field(ge=0, le=10_000_000)] = 0
+    key_lookup_limit: Annotated[int, Field(ge=0, le=10_000_000)] = 0
     connection_limit: Annotated[int, Field(ge=16, le=100_000)] = ConnectionLimits.connections
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     body_limit: Annotated[int, Field(ge=1024)] = 1024 * 1024

@@ -5,6 +5,7 @@ A caller who may use the route gets an error for a part of the request that the 
 Assembling the app fails for a route that declares no scope (`promptuary.api.routers`).
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,11 +20,13 @@ from promptuary.access.auth.authentication import authenticate_request
 from promptuary.access.auth.conditions import refuse_conditions
 from promptuary.access.auth.declared_parts import refuse_undeclared_parts
 from promptuary.access.auth.idempotency import replay_or_record
+from promptuary.access.auth.rate_limits import RateLimits
 from promptuary.access.auth.request import AUTHORIZATION_ATTRIBUTE, CALLER
 from promptuary.access.credentials import require_active_credential
 from promptuary.access.role import Scope
 from promptuary.access.unit_of_work import Caller, UnitOfWork
 from promptuary.core.clock import freeze_clock
+from promptuary.core.errors import NotAuthenticated
 from promptuary.core.parameters import STRICT_INTEGER
 from promptuary.http_server.scope import trust_connection
 from promptuary.prompt.name import Name
@@ -50,13 +53,38 @@ class Authorization:
         """
         caller: Caller | None = request.scope.get(CALLER)
         if caller is None:
-            caller = await run_in_threadpool(authenticate_request, request, basic=self.basic, x_api_key=self.x_api_key)
+            caller = await self._authenticate(request)
             trust_connection(request.scope)
             caller.require(self.scope)
+            rate_limits: RateLimits = request.app.state.rate_limits
+            rate_limits.count_request(caller.key_id, is_lookup=_is_lookup(request))
             request.scope[CALLER] = caller
         return caller
 
+    async def _authenticate(self, request: Request) -> Caller:
+        """Return the caller by the key; a wrong one is answered late, and after many of them with 429."""
+        rate_limits: RateLimits = request.app.state.rate_limits
+        address = request.client.host if request.client else None
+        try:
+            return await run_in_threadpool(authenticate_request, request, basic=self.basic, x_api_key=self.x_api_key)
+        except NotAuthenticated:
+            if "authorization" not in request.headers and "x-api-key" not in request.headers:
+                raise
+            delay = rate_limits.count_wrong_key(address)
+            if delay:
+                rate_limits.begin_delay()
+                try:
+                    await asyncio.sleep(delay)
+                finally:
+                    rate_limits.end_delay()
+            raise
 
+
+def _is_lookup(request: Request) -> bool:
+    return request.method == "GET" and getattr(request.scope.get("route"), "path", None) == LOOKUP_PATH
+
+
+LOOKUP_PATH = "/v1/prompts/{name}"
 BeforeTransaction = Callable[[Request], Awaitable[None]]
 
 PathName = Annotated[Name, Path()]

@@ -37,6 +37,10 @@ class KeyCache:
         """Return the number of known keys."""
         return len(self._keys)
 
+    def __contains__(self, digest: bytes) -> bool:
+        """Return whether the key of a header is known."""
+        return digest in self._keys
+
     @staticmethod
     def digest(authorization: bytes) -> bytes:
         """Return the digest of an Authorization header."""

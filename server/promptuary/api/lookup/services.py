@@ -1,7 +1,9 @@
 """The services that the lookup's fast path needs; none of them imports the web framework."""
 
+from collections import Counter
 from dataclasses import dataclass, field
 
+from promptuary.access.auth.rate_limits import RateLimits
 from promptuary.access.store import REVISIONS_QUERY
 from promptuary.api.asgi import HostAllowList, RequestIds
 from promptuary.core.change_feed.factory import create_change_feed
@@ -22,7 +24,9 @@ class LookupServices:
     clock: Clock
     change_feed: ChangeFeed
     hosts: HostAllowList
+    rate_limits: RateLimits
     request_ids: RequestIds = field(default_factory=RequestIds)
+    refused_connections: Counter[str] = field(default_factory=Counter)
 
     def close(self) -> None:
         """End the change feed, and close the database; one that was passed in stays open."""
@@ -47,6 +51,12 @@ def open_lookup_services(settings: Settings, database: Database | None = None, c
         clock=clock,
         change_feed=create_change_feed(opened_database, REVISIONS_QUERY),
         hosts=HostAllowList(settings.hosts),
+        rate_limits=RateLimits(
+            wrong_keys=settings.wrong_key_limit,
+            all_wrong_keys=settings.all_wrong_key_limit,
+            key_requests=settings.key_request_limit,
+            key_lookups=settings.key_lookup_limit,
+        ),
     )
     try:
         upgrade(services.database)
