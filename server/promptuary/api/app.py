@@ -16,6 +16,7 @@ from promptuary.context.retrieval import PassageRetrieval
 from promptuary.core.clock import Clock, wall_clock
 from promptuary.core.database import Database
 from promptuary.core.settings import Settings
+from promptuary.evaluation.admission import admit_suite
 from promptuary.evaluation.scorers.catalog import scorer_types
 from promptuary.release import __version__
 
@@ -70,6 +71,7 @@ def complete_app(
     )
     for name, service in vars(services).items():
         setattr(app.state, name, service)
+    app.state.admit_suite = admit_suite
     install_error_handlers(app)
     install_openapi(app)
     add_routes(app)

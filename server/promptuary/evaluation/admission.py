@@ -1,7 +1,7 @@
 """What a run needs and this installation does not have or allow: checked when a run is submitted, not case by case."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -34,22 +34,53 @@ def admit(suite: Suite, plan: Plan, settings: Settings) -> None:
         InvalidRequest: for code or addresses that the settings do not allow, and for a comparison of variants in a run with one
             variant, each with its path.
     """
+    with _dependencies(settings) as dependencies:
+        errors = [
+            *_permission_errors(suite, settings),
+            *_scorer_errors(suite, plan, dependencies),
+            *_transform_errors(suite, plan, dependencies),
+        ]
+    if errors:
+        raise InvalidRequest("the suite cannot be run here", errors)
+
+
+def admit_suite(suite: Suite, settings: Settings) -> None:
+    """Check what every run of a suite needs, when the suite is stored.
+
+    Raises:
+        InvalidRequest: for code or addresses that the settings do not allow, each with its path.
+    """
+    with _dependencies(settings) as dependencies:
+        errors = [*_permission_errors(suite, settings), *_building_errors(suite, dependencies)]
+    if errors:
+        raise InvalidRequest("no run of the suite would be accepted here", errors)
+
+
+@contextmanager
+def _dependencies(settings: Settings) -> Iterator[ScorerDependencies]:
+    """Yield what scorers are built with when nothing is scored."""
     with closing(JavaScriptEngine(processes=1)) as engine:
-        dependencies = ScorerDependencies(
+        yield ScorerDependencies(
             _no_embedding,
             _no_judge,
             settings.code_scorers,
             settings.allowed_webhook_hosts,
             javascript=engine if settings.javascript else None,
         )
-        errors = [
-            *_model_errors(suite, EndpointPermissions.of(settings)),
-            *all_target_errors(suite.targets, TargetPermissions.of(settings)),
-            *_scorer_errors(suite, plan, dependencies),
-            *_transform_errors(suite, plan, dependencies),
-        ]
-    if errors:
-        raise InvalidRequest("the suite cannot be run here", errors)
+
+
+def _permission_errors(suite: Suite, settings: Settings) -> Iterator[FieldError]:
+    yield from _model_errors(suite, EndpointPermissions.of(settings))
+    yield from all_target_errors(suite.targets, TargetPermissions.of(settings))
+
+
+def _building_errors(suite: Suite, dependencies: ScorerDependencies) -> Iterator[FieldError]:
+    """Yield what prevents scorers from being built here, each with its path."""
+    for number, spec in enumerate(suite.scorers):
+        try:
+            build_scorer(spec, dependencies)
+        except Invalid as error:
+            yield FieldError(f"scorers.{number}.value", str(error))
 
 
 def _model_errors(suite: Suite, permissions: EndpointPermissions) -> Iterator[FieldError]:

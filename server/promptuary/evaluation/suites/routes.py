@@ -3,6 +3,7 @@
 from typing import Annotated
 
 from fastapi import APIRouter
+from starlette.requests import Request
 
 from promptuary.access.auth.idempotency import IdempotentRoute
 from promptuary.access.auth.routing import Cursor, Limit, PathName, authorize
@@ -19,7 +20,10 @@ router = APIRouter(prefix="/v1", tags=["evaluation"], route_class=IdempotentRout
 
 @router.put("/suites/{suite}")
 def put_suite(
-    suite: PathName, body: Suite, unit: Annotated[UnitOfWork, authorize(Scope.RUN_WRITE, changes=Scope.SUITE_WRITE)]
+    suite: PathName,
+    body: Suite,
+    request: Request,
+    unit: Annotated[UnitOfWork, authorize(Scope.RUN_WRITE, changes=Scope.SUITE_WRITE)],
 ) -> SuiteOut:
     """Write a suite, over the one of that name; runs keep the definition that they ran.
 
@@ -27,6 +31,7 @@ def put_suite(
     """
     if body.name != suite:
         raise InvalidRequest("the suite cannot be used", [FieldError("name", f"is not '{suite}', the name in the path")])
+    request.app.state.admit_suite(body, unit.settings)
     return SuiteOut.model_validate(SuiteService(unit).put(body))
 
 
