@@ -338,3 +338,15 @@ def test_a_run_with_missing_cases_is_copied_with_the_others(
     ((table,), (page,)) = list(folder.rglob(RESULTS_FILE)), list(folder.rglob(REPORT_FILE))
     assert [row[0] for row in json.loads(table.read_text())["data"]] == ["c1", "c1", "c3", "c3"]
     assert '<div class="text">=A1</div>' in page.read_text()  # the input of c3
+
+
+def test_a_database_that_is_deleted_in_use_is_created_again(tracker: MlflowTracker, run: Run) -> None:
+    file = tracker.settings.data_dir / "mlflow.db"
+    for _ in range(2):
+        tracker.deliver({"run": run.id})
+        parent, _ = runs_of(tracker)
+        assert parent.info.status == "FINISHED"
+        for leftover in file.parent.glob("mlflow.db*"):
+            leftover.unlink()
+    tracker.deliver({"run": run.id})
+    assert file.is_file()

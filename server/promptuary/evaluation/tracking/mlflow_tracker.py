@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -21,6 +22,7 @@ from promptuary.evaluation.plan import Variant
 from promptuary.evaluation.runs import store
 from promptuary.evaluation.runs.store import Run, RunState
 from promptuary.evaluation.tracking.artifacts import RESULTS_FILE, summary_markdown, write_artifacts
+from promptuary.evaluation.tracking.local_database import LocalDatabase
 from promptuary.evaluation.tracking.logged_values import LoggedValues, run_values, variant_values
 
 RUN_TAG = "promptuary.run"
@@ -52,6 +54,10 @@ class MlflowTracker:
     settings: Settings
     database: Database
 
+    @cached_property
+    def _local_database(self) -> LocalDatabase:
+        return LocalDatabase(self.settings.tracking_uri)
+
     def deliver(self, payload: Mapping[str, Any]) -> None:
         """Copy a run: a parent run with the suite's settings, reports and results, and a nested run for each variant.
 
@@ -68,18 +74,24 @@ class MlflowTracker:
             project = get_project(session, run.project)
         assert project is not None
         client = self._client()
-        experiment = self._experiment(client, f"promptuary/{project.name}/{run.suite}")
+        try:
+            self._copy(client, run, project.name)
+        finally:
+            self._local_database.record_use()
+
+    def _copy(self, client: Any, run: Run, project: str) -> None:
+        experiment = self._experiment(client, f"promptuary/{project}/{run.suite}")
         parent = _find_or_create_run(client, experiment, run, None, {})
         if parent.info.status != "FINISHED":
-            _log_values(client, parent.info.run_id, run, run_values(run, project.name, self._links(run)))
-            _log_dataset(client, parent.info.run_id, run, project.name)
+            _log_values(client, parent.info.run_id, run, run_values(run, project, self._links(run)))
+            _log_dataset(client, parent.info.run_id, run, project)
             _log_notes(client, parent.info.run_id, run)
             with TemporaryDirectory() as folder:
                 write_artifacts(self.database, run, Path(folder))
                 client.log_artifacts(parent.info.run_id, folder)
             for variant in run.plan.variants:
                 child = _find_or_create_run(client, experiment, run, variant, {"mlflow.parentRunId": parent.info.run_id})
-                _log_values(client, child.info.run_id, run, variant_values(run, variant, project.name))
+                _log_values(client, child.info.run_id, run, variant_values(run, variant, project))
                 client.set_terminated(child.info.run_id, end_time=_milliseconds(run.finished_at))
             client.set_terminated(parent.info.run_id, end_time=_milliseconds(run.finished_at))
         if run.tracking_id != parent.info.run_id:
@@ -108,7 +120,7 @@ class MlflowTracker:
             os.environ.setdefault("_MLFLOW_SERVER_ARTIFACT_ROOT", self._artifacts)
         from mlflow import MlflowClient
 
-        return MlflowClient(tracking_uri=self.settings.tracking_uri)
+        return MlflowClient(tracking_uri=self._local_database.current_uri())
 
     def _experiment(self, client: Any, name: str) -> str:
         from mlflow.exceptions import MlflowException
