@@ -121,3 +121,39 @@ def test_a_head_of_another_project_is_refused(run: Run, tmp_path: Path) -> None:
     result = run("audit", "verify", "--against", file)
     assert result.code == 64
     assert "'shop'" in result.error_line
+
+
+def test_a_person_is_created_given_a_key_and_a_role_and_deactivated(run: Run) -> None:
+    person = run("person", "create", "Dana", "--role", "editor", "--json").json
+    key = run("key", "create", "laptop", "--role", "editor", "--person", "dana", "--json").json
+    assert (key["person"], key["person_id"]) == ("Dana", person["id"])
+    assert run("person", "role", "Dana", "lead").out == "Dana is lead in default\n"
+    code = run("person", "code", person["id"]).out
+    assert code.startswith("pmc_")
+    listed = run("person", "list").out.splitlines()
+    assert listed[1].startswith(f"{person['id']}\tDana\tlead in default\t")
+    assert run("person", "role", "Dana", "none").out == "Dana is no member of default any more\n"
+    assert run("person", "deactivate", "Dana").out == "Dana is deactivated\n"
+    (stored,) = run("person", "list", "--json").json
+    assert stored["deactivated_at"] is not None
+    (revoked,) = run("key", "list", "--json").json
+    assert revoked["revoked_at"] is not None
+
+
+def test_a_pipelines_key_is_created_with_what_it_is_allowed(run: Run) -> None:
+    allowed = ("--allow", "suite:write", "--allow", "dataset:write")
+    key = run("key", "create", "pipeline", "--role", "ci", *allowed, "--json").json
+    assert key["grants"] == ["dataset:write", "suite:write"]
+    assert run("key", "list").out.splitlines()[1].endswith("\tdataset:write suite:write")
+
+
+def test_an_unknown_person_and_an_unknown_role_are_reported(run: Run) -> None:
+    assert "there is no person 'Eve'" in run("person", "deactivate", "Eve").error_line
+    assert "role" in run("person", "create", "Eve", "--role", "king").error_line
+    assert "name" in run("person", "create", "Da\u202ena", "--role", "viewer").error_line
+
+
+def test_the_table_of_roles_names_every_route_and_role(run: Run) -> None:
+    table = run("key", "roles").out
+    assert "| `GET /v1/prompts/{name}` | `prompt:lookup` | ✓ |" in table
+    assert "`PUT /v1/suites/{suite}` | `run:write`, to change something `suite:write`" in table

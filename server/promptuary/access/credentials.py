@@ -1,19 +1,21 @@
 """Authentication: whose key or session token a text is, and whether a caller's credential still stands."""
 
-from datetime import datetime
+from contextlib import suppress
+from datetime import datetime, timedelta
 
 from promptuary.access import store
 from promptuary.access.api_key import parse_key
 from promptuary.access.identity import LOCAL, person_identity
-from promptuary.access.keys.store import Key, find_key
+from promptuary.access.keys.store import Key, find_key, find_member
 from promptuary.access.role import Role
-from promptuary.access.sessions.store import SignInSession, find_session
+from promptuary.access.sessions.store import SignInSession, find_session, record_use
 from promptuary.access.sessions.token import parse_token
 from promptuary.access.unit_of_work import Caller
 from promptuary.core.database import Database, Session
-from promptuary.core.errors import NotAuthenticated
+from promptuary.core.errors import NotAuthenticated, Unavailable
 
 DEFAULT_PROJECT = "default"
+USE_RECORDED_AFTER = timedelta(minutes=5)
 
 
 def authenticate(session: Session, text: str, now: datetime) -> Caller:
@@ -66,6 +68,29 @@ def local_caller(database: Database, now: datetime, project_name: str = DEFAULT_
     return Caller(project.id, project.name, LOCAL, Role.OPERATOR)
 
 
+def record_session_use(database: Database, caller: Caller, now: datetime) -> None:
+    """Store that the caller's session is used, if it was not for some minutes; a busy database prevents nothing."""
+    if caller.session_id is None or caller.session_used_at is None or now - caller.session_used_at < USE_RECORDED_AFTER:
+        return
+    with suppress(Unavailable), database.write() as session:
+        record_use(session, caller.session_id, now)
+
+
+def has_ended(session: Session, project: int, identity: str) -> bool:
+    """Return whether work in the name of an identity is to stop: its key was revoked, or the person left the project.
+
+    A key that expires by itself stops nothing that it has begun, and neither does the end of one of several keys of a person.
+    """
+    kind, _, number = identity.partition(":")
+    if kind == "person":
+        member = find_member(session, number, project)
+        return member is None or not member.is_active
+    if kind == "service":
+        key = find_key(session, number)
+        return key is None or key.revoked_at is not None
+    return False
+
+
 def not_valid() -> NotAuthenticated:
     """Return the error of every credential that is not valid, whatever the reason."""
     return NotAuthenticated("the key is not valid; check that it was copied completely, or create a new one")
@@ -101,5 +126,6 @@ def _caller_of_session(session: Session, sign_in: SignInSession) -> Caller:
         allowed=sign_in.scopes,
         expires_at=min(ends),
         session_id=sign_in.id,
+        session_used_at=sign_in.last_used_at,
         person_id=sign_in.person.id,
     )

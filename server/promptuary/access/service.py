@@ -140,7 +140,8 @@ class AccessService:
 
         Raises:
             NotFound: when the project has no such key.
-            Forbidden: for a key that may do more than the caller, or that is another person's without the right to that.
+            Forbidden: for a key that may do more than the caller, or that is the key of another person whom the caller may
+                not act on.
         """
         caller = self.unit.caller
         key = key_store.find_key(self.unit.session, id)
@@ -151,6 +152,9 @@ class AccessService:
             raise Forbidden(f"the key may do more than you, so you cannot revoke it: {', '.join(sorted(missing))}")
         if key.person is not None and key.person.id != caller.person_id:
             caller.require(Scope.PERSON_MANAGE)
+            person = find_person(self.unit.session, key.person.id)
+            if person is not None:
+                require_not_above(caller, person)
         if key.revoked_at is None:
             key_store.revoke_key(self.unit.session, key, self.unit.clock())
             audit.record_change(self.unit, "key.revoked", id)

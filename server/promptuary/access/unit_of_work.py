@@ -24,6 +24,7 @@ class Caller:
         expires_at: when the key or session ends by itself.
         key_id: the key; None for a session, for the local operator and for schedules.
         session_id: the sign-in session, where the caller has one.
+        session_used_at: when that was last used, as far as it is stored.
         person_id: the person, where the key or session is one's.
         former_identity: how rows of releases before 0.5.0 name the key, where it is known to be the one.
     """
@@ -37,6 +38,7 @@ class Caller:
     expires_at: datetime | None = None
     key_id: str | None = None
     session_id: str | None = None
+    session_used_at: datetime | None = None
     person_id: str | None = None
     former_identity: str | None = None
 

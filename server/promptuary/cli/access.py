@@ -1,4 +1,4 @@
-"""`promptuary key create | list | revoke` and `promptuary audit head | verify`: API keys and the audit chain."""
+"""`promptuary person`, `promptuary key` and `promptuary audit head | verify`: API keys and the audit chain."""
 
 import json as json_module
 import re
@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from promptuary.cli.connection import connect, path_segment
+from promptuary.cli.connection import ApiClient, connect, path_segment
 from promptuary.cli.number_parsers import integer
 from promptuary.cli.output import AsJson, Project, print_json, print_line, print_table
 from promptuary.prompt.errors import FieldError, Invalid
@@ -15,14 +15,88 @@ from promptuary.prompt.files.prompt_file import read_text
 
 _HEAD_LINE = re.compile(r"([0-9]{1,18}) (sha256:[0-9a-f]{64})")
 
+PersonName = Annotated[str, typer.Argument(metavar="PERSON", help="The person's name, or their id.")]
+ROLES_HELP = "viewer, editor, reviewer, lead, ci, service, admin or operator."
+person_app = typer.Typer(help="Create people, and change what they may do.", no_args_is_help=True)
 key_app = typer.Typer(help="Create, list and revoke API keys.", no_args_is_help=True)
 audit_app = typer.Typer(help="The audit chain.", no_args_is_help=True)
+
+
+@person_app.command("create")
+def create_person(
+    name: Annotated[str, typer.Argument(help="The person's name, unique in the installation.")],
+    role: Annotated[str | None, typer.Option("--role", help=f"In the project: {ROLES_HELP}")] = None,
+    project: Project = None,
+    json: AsJson = False,
+) -> None:
+    """Create a person; print their id."""
+    with connect(project) as api:
+        person = api.post("/people", {"name": name, "role": role})
+    if json:
+        print_json(person)
+    else:
+        print_line(person["id"])
+
+
+@person_app.command("list")
+def list_people(project: Project = None, json: AsJson = False) -> None:
+    """List the people of the project; an operator's key lists those of all projects."""
+    with connect(project) as api:
+        people = list(api.items("/people"))
+    if json:
+        print_json(people)
+        return
+    rows = [(person["id"], person["name"], _roles(person), person["created_at"], person["deactivated_at"]) for person in people]
+    print_table(["id", "name", "roles", "created", "deactivated"], rows)
+
+
+@person_app.command("role")
+def set_role(
+    name: PersonName,
+    role: Annotated[str, typer.Argument(metavar="ROLE", help=f"{ROLES_HELP[:-1]}; or none, which ends the membership.")],
+    project: Project = None,
+) -> None:
+    """Set a person's role in the project; it applies at once."""
+    with connect(project) as api:
+        person, own = _person(api, name), api.get("/self")["project"]
+        path = f"/people/{person['id']}/memberships/{path_segment(own)}"
+        if role == "none":
+            api.delete(path)
+            print_line(f"{person['name']} is no member of {own} any more")
+            return
+        api.put(path, {"role": role})
+    print_line(f"{person['name']} is {role} in {own}")
+
+
+@person_app.command("deactivate")
+def deactivate(name: PersonName, project: Project = None) -> None:
+    """Deactivate a person: their keys and sessions end now, in every project."""
+    with connect(project) as api:
+        person = _person(api, name)
+        api.post(f"/people/{person['id']}/deactivate", {})
+    print_line(f"{person['name']} is deactivated")
+
+
+@person_app.command("code")
+def create_code(name: PersonName, project: Project = None, json: AsJson = False) -> None:
+    """Create a code that signs a person in once, within ten minutes. It is printed only now."""
+    with connect(project) as api:
+        code = api.post(f"/people/{_person(api, name)['id']}/codes", {})
+    if json:
+        print_json(code)
+    else:
+        print_line(code["code"])
 
 
 @key_app.command("create")
 def create(
     name: Annotated[str, typer.Argument(help="The key's display name.")],
-    role: Annotated[str, typer.Option("--role", help="reader, reviewer, ci, author, admin or operator.")],
+    role: Annotated[str, typer.Option("--role", help=ROLES_HELP)],
+    person: Annotated[str | None, typer.Option("--person", help="Whose key it is, by name; else it is a service's.")] = None,
+    allow: Annotated[
+        list[str] | None,
+        typer.Option("--allow", help="A scope beyond the role ci, such as suite:write; may be repeated."),
+    ] = None,
     days: Annotated[
         int | None, typer.Option("--days", help="Days after which it expires.", parser=integer, metavar="INTEGER")
     ] = None,
@@ -31,7 +105,9 @@ def create(
 ) -> None:
     """Create a key. It is printed only now; the service stores a hash of it."""
     with connect(project) as api:
-        created_key = api.post("/keys", {"name": name, "role": role, "days": days})
+        person_id = _person(api, person)["id"] if person is not None else None
+        body = {"name": name, "role": role, "days": days, "person": person_id, "grants": allow or None}
+        created_key = api.post("/keys", body)
     if json:
         print_json(created_key)
     else:
@@ -46,8 +122,9 @@ def list_keys(project: Project = None, json: AsJson = False) -> None:
     if json:
         print_json(keys)
         return
-    rows = [(key["id"], key["name"], key["role"], key["created_at"], key["expires_at"], key["revoked_at"]) for key in keys]
-    print_table(["id", "name", "role", "created", "expires", "revoked"], rows)
+    fields = ("id", "name", "role", "created_at", "expires_at", "revoked_at", "person")
+    rows = [(*(key[field] for field in fields), " ".join(key["grants"])) for key in keys]
+    print_table(["id", "name", "role", "created", "expires", "revoked", "person", "allowed"], rows)
 
 
 @key_app.command("revoke")
@@ -67,6 +144,14 @@ def head(project: Project = None, json: AsJson = False) -> None:
         print_json(chain_head)
     else:
         print_line(f"{chain_head['sequence']} {chain_head['digest']}")
+
+
+@key_app.command("roles")
+def print_roles() -> None:
+    """Print the table of roles, scopes and routes, as Markdown."""
+    from promptuary.cli.role_table import role_table  # imports the whole app
+
+    print_line(role_table())
 
 
 @audit_app.command("verify")
@@ -115,3 +200,17 @@ def _read_kept_head(path: Path) -> dict[str, Any]:
     raise Invalid(
         f"{path} has no head of an audit chain; it must be one that `promptuary audit head` printed, with or without `--json`"
     )
+
+
+def _person(api: ApiClient, name: str) -> Any:
+    """Return the person of a name or an id."""
+    if name.startswith("person_"):
+        return api.get(f"/people/{path_segment(name)}")
+    people = api.get("/people", name=name)["items"]
+    if not people:
+        raise Invalid(f"there is no person '{name}'; create them with: promptuary person create")
+    return people[0]
+
+
+def _roles(person: Any) -> str:
+    return ", ".join(f"{each['role']} in {each['project']}" for each in person["memberships"])

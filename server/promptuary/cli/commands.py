@@ -115,6 +115,7 @@ COMMANDS = (
     LazyCommand("context", "context", "app", "Context", "Collections of documents from which prompts retrieve passages."),
     LazyCommand("eval", "evaluation.runs", "app", _EVALUATION, "Run suites and read their results."),
     LazyCommand("review", "review", "app", _EVALUATION, "Review queues."),
+    LazyCommand("person", "access", "person_app", "Access", "People, their roles, and codes to sign in with."),
     LazyCommand("key", "access", "key_app", "Access", "Create, list and revoke API keys."),
     LazyCommand("audit", "access", "audit_app", "Access", "The audit chain."),
 )

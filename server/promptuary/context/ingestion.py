@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from promptuary.access import audit
+from promptuary.access.credentials import require_active_credential
 from promptuary.access.unit_of_work import Caller, UnitOfWork
 from promptuary.context import store
 from promptuary.context.chunking import split_text
@@ -67,6 +68,7 @@ class DocumentIngestion:
             InvalidRequest: for two documents with one key, or a document without text.
             NotFound: when there is no such collection.
             Unavailable: when the embedder does not work.
+            NotAuthenticated: when the caller's key or session has ended meanwhile.
         """
         _validate(documents)
         digests = {document.key: document.digest() for document in documents}
@@ -82,6 +84,7 @@ class DocumentIngestion:
         ]
         if embedded:
             with self.database.write() as session:
+                require_active_credential(session, caller, self.clock())  # embedding may have taken long
                 self._store(UnitOfWork(session, caller, self.clock, self.settings), name, embedded)
         return IngestionResult(len(changed), len(documents) - len(changed), sum(len(item.chunks) for item in embedded))
 

@@ -1,5 +1,6 @@
 """The registry over HTTP."""
 
+import math
 from collections.abc import AsyncIterator
 from typing import Annotated
 
@@ -16,6 +17,7 @@ from promptuary.access.auth.idempotency import IdempotentRoute
 from promptuary.access.auth.routing import Cursor, Limit, PathName, authorize, authorize_caller
 from promptuary.access.role import Scope
 from promptuary.access.unit_of_work import Caller, UnitOfWork
+from promptuary.core.clock import Clock
 from promptuary.core.errors import FieldError, InvalidRequest
 from promptuary.core.parameters import STRICT_INTEGER, Flag, Timestamp
 from promptuary.core.wire import PageOf
@@ -328,9 +330,20 @@ async def stream(
     caller: Annotated[Caller, authorize_caller(Scope.PROMPT_LOOKUP)],
     last_event_id: Annotated[int | None, Header(ge=0, le=2**53), STRICT_INTEGER] = None,
 ) -> StreamingResponse:
-    """Send every change of the project's prompts as a server-sent event; `Last-Event-ID` resumes."""
+    """Send every change of the project's prompts as a server-sent event; `Last-Event-ID` resumes.
+
+    The stream ends as soon as the key or session does.
+    """
     event_stream: EventStream = request.app.state.event_stream
-    events = event_stream.follow(caller.project, last_event_id, lambda: authenticate_request(request))
+    clock: Clock = request.app.state.clock
+
+    def check() -> None:
+        authenticate_request(request).require(Scope.PROMPT_LOOKUP)
+
+    def seconds_left() -> float:
+        return math.inf if caller.expires_at is None else (caller.expires_at - clock()).total_seconds()
+
+    events = event_stream.follow(caller.project, last_event_id, check, seconds_left)
     return _FollowResponse(event_stream, events)
 
 

@@ -71,6 +71,8 @@ def change(path: str, value: Any) -> Change:
         (change("archivals.0.at", None), "archivals.0.at"),
         (change("versions", []), "versions: is empty, and there are none here"),
         (change("is_admin", True), "is_admin: is not a known field"),
+        (change("versions.0.author", "person:person_x"), "versions.0.author: has the form of an identity of this server"),
+        (change("history.0.actor", "service:x"), "history.0.actor: has the form of an identity of this server"),
     ],
 )
 def test_an_invalid_import_is_refused_with_its_path_and_writes_nothing(

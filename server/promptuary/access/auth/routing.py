@@ -22,7 +22,7 @@ from promptuary.access.auth.declared_parts import refuse_undeclared_parts
 from promptuary.access.auth.idempotency import replay_or_record
 from promptuary.access.auth.rate_limits import RateLimits
 from promptuary.access.auth.request import AUTHORIZATION_ATTRIBUTE, CALLER
-from promptuary.access.credentials import require_active_credential
+from promptuary.access.credentials import record_session_use, require_active_credential
 from promptuary.access.role import Scope
 from promptuary.access.unit_of_work import Caller, UnitOfWork
 from promptuary.core.clock import freeze_clock
@@ -59,6 +59,9 @@ class Authorization:
             rate_limits: RateLimits = request.app.state.rate_limits
             rate_limits.count_request(caller.key_id, is_lookup=_is_lookup(request))
             request.scope[CALLER] = caller
+            if caller.session_id is not None:
+                state = request.app.state
+                await run_in_threadpool(record_session_use, state.database, caller, state.clock())
         return caller
 
     async def _authenticate(self, request: Request) -> Caller:

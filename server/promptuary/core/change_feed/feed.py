@@ -13,16 +13,23 @@ import structlog
 from promptuary.core.change_feed.revisions import PUBLISHED, ProjectRevisions
 
 log = structlog.get_logger(__name__)
+_UNKNOWN = ProjectRevisions(0, 0)
 
 
 @dataclass(eq=False)
 class Waiter:
-    """A coroutine that waits for a project's revision to pass a number."""
+    """A coroutine that waits for a project's revision to pass a number, or for its access revision to pass another."""
 
     project: int
     after: int
     loop: asyncio.AbstractEventLoop
     woken: "asyncio.Future[None]"
+    access_after: int | None = None
+
+    def is_due(self, revisions: ProjectRevisions) -> bool:
+        """Return whether a project's revisions are what it waits for."""
+        is_access_due = self.access_after is not None and revisions.access_revision > self.access_after
+        return is_access_due or revisions.revision > self.after
 
     def wake(self) -> None:
         """Wake it, from any thread; its loop may have ended in the meantime."""
@@ -70,21 +77,30 @@ class ChangeFeed(ABC):
         for project, revisions in info.get(PUBLISHED, {}).items():
             self.observe(project, revisions)
 
-    async def wait(self, project: int, after: int, timeout: float) -> int:
-        """Wait until a project's revision is greater than `after`, for at most `timeout` seconds; return the revision then."""
+    async def wait(self, project: int, after: int, timeout: float, access_after: int | None = None) -> int:
+        """Wait until a project's revision is greater than `after`, for at most `timeout` seconds; return the revision then.
+
+        With `access_after`, an access revision that is greater than that ends the wait, too.
+        """
         loop = asyncio.get_running_loop()
-        waiter = Waiter(project, after, loop, loop.create_future())
+        waiter = Waiter(project, after, loop, loop.create_future(), access_after)
         with self._lock:
             self._waiters.add(waiter)
             self._start_watching()
         try:
-            if self._revision(project) <= after and not self._closed.is_set():
+            self.revisions(project)
+            if not waiter.is_due(self.last_known(project)) and not self._closed.is_set():
                 await asyncio.wait([waiter.woken], timeout=timeout)
         finally:
             with self._lock:
                 self._waiters.discard(waiter)
             waiter.woken.cancel()
-        return self._revision(project)
+        self.revisions(project)
+        return self.last_known(project).revision
+
+    def last_known(self, project: int) -> ProjectRevisions:
+        """Return a project's revisions as this process knows them, without asking the database; zeros before the first."""
+        return self._known.get(project, _UNKNOWN)
 
     @property
     def closed(self) -> bool:
@@ -107,16 +123,11 @@ class ChangeFeed(ABC):
         for waiter in waiters:
             waiter.wake()
 
-    def _revision(self, project: int) -> int:
-        self.revisions(project)
-        known = self._known.get(project)
-        return known.revision if known else 0
-
     def _wake_waiters(self, project: int) -> None:
         """Wake those that wait for a revision which is known now."""
         with self._lock:
-            known = self._known.get(project)
-            due = [waiter for waiter in self._waiters if known and waiter.project == project and known.revision > waiter.after]
+            known = self.last_known(project)
+            due = [waiter for waiter in self._waiters if waiter.project == project and waiter.is_due(known)]
         for waiter in due:
             waiter.wake()
 

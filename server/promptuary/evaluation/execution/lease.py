@@ -13,14 +13,16 @@ from datetime import datetime, timedelta
 import structlog
 
 from promptuary.access import audit
+from promptuary.access.credentials import has_ended
 from promptuary.core.clock import Clock
-from promptuary.core.database import Database
+from promptuary.core.database import Database, Session
 from promptuary.core.errors import Unavailable
 from promptuary.evaluation.runs import store
 from promptuary.evaluation.runs.store import Run, RunOutcome, RunState
 
 ACTOR = "worker"
 MAX_LEASES = 50
+REVOKED = "the key that submitted the run was revoked, or its person has left the project"
 log = structlog.get_logger(__name__)
 
 
@@ -45,16 +47,30 @@ class RunLeases:
     pause: Callable[[threading.Event, float], bool] = threading.Event.wait
 
     def acquire(self, worker: str) -> Run | None:
-        """Take the lease of the oldest run that is due; a run that was leased too often without an end fails instead."""
+        """Take the lease of the oldest run that is due; None where there is none, or it ends instead.
+
+        A run that was leased too often without an end fails. One whose submitter's key was revoked is cancelled.
+        """
         with self.database.write() as session:
             run = store.lease_run(session, worker, self.clock(), self.expiry())
-            if run is None or run.fence <= MAX_LEASES:
+            if run is None or self._cancelled(session, run):
+                return None
+            if run.fence <= MAX_LEASES:
                 return run
             reason = f"leased {MAX_LEASES} times without coming to its end; see the workers' logs"
             store.finish_run(session, run, RunOutcome(RunState.FAILED, error=reason), self.clock())
             change = audit.Change(ACTOR, "run.failed", run.id, {"error": reason}, self.clock())
             audit.append_entry(session, run.project, change)
             return None
+
+    def _cancelled(self, session: Session, run: Run) -> bool:
+        """Cancel a run in whose submitter's name nothing may be done any more; return whether it was cancelled."""
+        if not has_ended(session, run.project, run.actor_id):
+            return False
+        if store.cancel_run(session, run.id, self.clock(), REVOKED):
+            change = audit.Change(ACTOR, "run.cancelled", run.id, {"reason": REVOKED}, self.clock())
+            audit.append_entry(session, run.project, change)
+        return True
 
     def release(self, run: Run) -> None:
         """Release the lease, so that another worker resumes the run at once; if that fails, the lease expires."""
@@ -93,7 +109,7 @@ class RunLeases:
         while not self.pause(ended, self.seconds / 3):
             try:
                 with self.database.write() as session:
-                    if not store.extend_lease(session, run, self.expiry()):
+                    if self._cancelled(session, run) or not store.extend_lease(session, run, self.expiry()):
                         lost.set()
                         return
             except Unavailable as error:

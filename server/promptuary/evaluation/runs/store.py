@@ -280,11 +280,18 @@ def stated_versions(session: Session, run_id: str, variant: str) -> list[str]:
     return sorted(str(stated) for stated in session.exec(query.distinct()))
 
 
-def cancel_run(session: Session, run_id: str, at: datetime) -> bool:
-    """Cancel a run; its worker learns of it at its next write. Return False when the run is over, and not only interrupted."""
+def cancel_run(session: Session, run_id: str, at: datetime, reason: str | None = None) -> bool:
+    """Cancel a run; its worker learns of it at its next write. Return False when the run is over, and not only interrupted.
+
+    Args:
+        session: for writing.
+        run_id: of the run.
+        at: the present moment.
+        reason: stored as the run's error; None where a caller requested it.
+    """
     pending = col(RunRow.state).in_([RunState.QUEUED, RunState.RUNNING, RunState.INTERRUPTED])
     change = update(RunRow).where(col(RunRow.id) == run_id, pending)
-    change = change.values(state=RunState.CANCELLED, finished_at=at, lease_until=None)
+    change = change.values(state=RunState.CANCELLED, error=reason, finished_at=at, lease_until=None)
     return session.execute(change.returning(col(RunRow.id))).scalar_one_or_none() is not None
 
 

@@ -1,10 +1,15 @@
 """The stream of a project's events: a follower receives every change, in order, and can resume where it stopped.
 
 However many clients follow, a process reads and encodes each event once; a follower costs one waiting task.
+
+A follower is sent no event that was committed after its key or session ended. Every change of keys, sessions, people and roles
+counts the project's access revision in its transaction, and a follower waits for that, too. Where it has changed, the follower
+is checked again before the next event, and only events up to the revision that was known before the check are sent.
 """
 
 import asyncio
 import json
+import math
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
@@ -14,6 +19,7 @@ import structlog
 
 from promptuary.access import store as access_store
 from promptuary.core.change_feed.feed import ChangeFeed
+from promptuary.core.change_feed.revisions import ProjectRevisions
 from promptuary.core.clock import format_timestamp
 from promptuary.core.database import Database
 from promptuary.core.errors import PromptuaryError, Unavailable
@@ -75,28 +81,42 @@ class EventStream:
         finally:
             self._followers -= 1
 
-    async def follow(self, project: int, after: int | None, check: Callable[[], object]) -> AsyncIterator[bytes]:
-        """Yield server-sent events until the process stops, the key ends, or the client disconnects.
+    async def follow(
+        self,
+        project: int,
+        after: int | None,
+        check: Callable[[], object],
+        seconds_left: Callable[[], float] = lambda: math.inf,
+    ) -> AsyncIterator[bytes]:
+        """Yield server-sent events until the process stops, the key or session ends, or the client disconnects.
 
         Args:
             project: whose events.
             after: the last revision that the client has received; None for a client that begins now.
-            check: raises when the client may no longer read; called in a thread, about every 15 seconds.
+            check: raises when the client may no longer read; called in a thread, at once when somebody's access to the
+                project has changed, and about every 15 seconds.
+            seconds_left: returns how many seconds the client's key or session still lasts; infinity for one without an end.
         """
         try:
-            revision = await asyncio.to_thread(self._revision, project)
+            revision, access_revision = await asyncio.to_thread(self._revisions, project)
+            await asyncio.to_thread(check)  # after the revision was read: a change from now on is noticed by it
             resumed = after is None or revision - REPLAY_LIMIT <= after <= revision
             sent = after if resumed and after is not None else revision
             body = json.dumps({"revision": revision, "resumed": resumed})
             yield RETRY + f"id: {sent}\nevent: ready\ndata: {body}\n\n".encode()
             checked_at = asyncio.get_running_loop().time()
             while not self._changes.closed:
-                revision = await self._changes.wait(project, sent, KEEP_ALIVE_SECONDS)
-                is_check_due = asyncio.get_running_loop().time() - checked_at >= KEEP_ALIVE_SECONDS
+                timeout = min(KEEP_ALIVE_SECONDS, max(0.0, seconds_left()))
+                await self._changes.wait(project, sent, timeout, access_revision)
+                known = self._changes.last_known(project)
+                is_old = asyncio.get_running_loop().time() - checked_at >= KEEP_ALIVE_SECONDS
+                is_check_due = is_old or known.access_revision > access_revision or seconds_left() <= 0
                 if is_check_due:
                     await asyncio.to_thread(check)
                     checked_at = asyncio.get_running_loop().time()
-                events = await self._events_after(project, sent, revision) if revision > sent else []
+                    access_revision = max(access_revision, known.access_revision)
+                newer = await self._events_after(project, sent, known.revision) if known.revision > sent else []
+                events = [event for event in newer if event[0] <= known.revision]  # later ones may follow a revocation
                 if events:
                     sent = events[-1][0]
                     yield b"".join(event for _, event in events)
@@ -129,9 +149,9 @@ class EventStream:
             recent.events += events
             recent.end = events[-1][0]
 
-    def _revision(self, project: int) -> int:
+    def _revisions(self, project: int) -> ProjectRevisions:
         with self._database.read() as session:
-            return access_store.read_revisions(session, project).revision
+            return access_store.read_revisions(session, project)
 
     def _read(self, project: int, after: int) -> list[EncodedEvent]:
         with self._database.read() as session:
