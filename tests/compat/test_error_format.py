@@ -1,7 +1,7 @@
 import pytest
 
-from promptuary.api.error_status import STATUS_BY_ERROR
-from promptuary.api.problem_format import TITLES
+from promptuary.api.problems.error_status import STATUS_BY_ERROR
+from promptuary.api.problems.problem_format import TITLES
 from promptuary.compat.error_format import NO_SUCH_PATH, error_format_of
 
 

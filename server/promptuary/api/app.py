@@ -9,7 +9,7 @@ from promptuary.api.lookup.fast_path import LookupFastPath
 from promptuary.api.lookup.services import LookupServices, open_lookup_services
 from promptuary.api.middleware import RequestMiddleware
 from promptuary.api.openapi import install_openapi
-from promptuary.api.problems import install_error_handlers
+from promptuary.api.problems.handlers import install_error_handlers
 from promptuary.api.routers import add_routes
 from promptuary.api.services import create_services
 from promptuary.context.retrieval import PassageRetrieval

@@ -6,7 +6,7 @@ import structlog
 
 from promptuary.api.asgi import SECURITY_HEADERS, App, Message, Receive, Scope, Send
 from promptuary.api.lookup.fast_path import LookupFastPath
-from promptuary.api.problems import error_response
+from promptuary.api.problems.handlers import error_response
 from promptuary.api.request_checks import RequestChecks
 from promptuary.api.services import Services
 from promptuary.core.errors import PromptuaryError

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from promptuary.api.asgi import SECURITY_HEADERS, Receive, Scope, Send
 from promptuary.api.lookup.fast_path import LookupFastPath
 from promptuary.api.lookup.services import LookupServices
-from promptuary.api.problem_format import format_problem
+from promptuary.api.problems.problem_format import format_problem
 from promptuary.core.errors import Unavailable
 
 if TYPE_CHECKING:  # the web framework

@@ -142,7 +142,7 @@ class ApiClient:
 
 def _direct_error(error: PromptuaryError) -> PromptuaryError:
     """Return the error for one of the service in this process, the same as from its response over HTTP."""
-    from promptuary.api.error_status import status_of
+    from promptuary.api.problems.error_status import status_of
 
     field_errors = list(error.field_errors) if isinstance(error, Invalid) else []
     return service_error(status_of(type(error)), error.code, error.message, field_errors)

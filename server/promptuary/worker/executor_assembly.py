@@ -9,7 +9,7 @@ from promptuary.context.vector_source import build_embedding_backend
 from promptuary.core.clock import Clock, wall_clock
 from promptuary.core.database import Database
 from promptuary.core.settings import Settings
-from promptuary.evaluation.execution.accounting import AccountedRunner
+from promptuary.evaluation.execution.costs.accounting import AccountedRunner
 from promptuary.evaluation.execution.executor import RunExecutor
 from promptuary.evaluation.execution.finished_run_events import FinishedRunEvents
 from promptuary.evaluation.runs.store import Run

@@ -1,6 +1,7 @@
 """Find out who sends a request: the holder of an API key, or the command line on the data directory itself."""
 
 import base64
+from enum import Enum
 
 from starlette.requests import Request
 
@@ -10,13 +11,23 @@ from promptuary.access.unit_of_work import Caller
 from promptuary.core.errors import NotAuthenticated
 
 
-def authenticate_request(request: Request, *, basic: bool = False, x_api_key: bool = False) -> Caller:
-    """Return the caller, by the key in the Authorization header or by the local project in the scope.
+class KeyPlace(Enum):
+    """Where a route takes the key besides `Authorization: Bearer`, for clients that can send it in no other way."""
+
+    BEARER = "bearer"
+    """Nowhere else."""
+    BASIC = "basic"
+    """As the password of HTTP Basic."""
+    X_API_KEY = "x-api-key"
+    """In the header `x-api-key`."""
+
+
+def authenticate_request(request: Request, key_place: KeyPlace = KeyPlace.BEARER) -> Caller:
+    """Return the caller, by the key in the request's headers or by the local project in the scope.
 
     Args:
         request: the request; its app's state has the database and the clock.
-        basic: whether the key may also be the password of HTTP Basic, for clients that can send it in no other way.
-        x_api_key: whether the key may also be in the header `x-api-key`, for the same reason.
+        key_place: where the key may be besides `Authorization: Bearer`.
 
     Raises:
         NotAuthenticated: with the remedy.
@@ -25,8 +36,9 @@ def authenticate_request(request: Request, *, basic: bool = False, x_api_key: bo
     project = request.scope.get(LOCAL_PROJECT)
     if project is not None:
         return local_caller(state.database, state.clock(), project)
-    header_key = request.headers.get("x-api-key", "").strip() if x_api_key else ""
-    key = header_key or key_from_header(request.headers.get("authorization", ""), basic=basic)
+    header_key = request.headers.get("x-api-key", "").strip() if key_place is KeyPlace.X_API_KEY else ""
+    authorization = request.headers.get("authorization", "")
+    key = header_key or key_from_header(authorization, basic=key_place is KeyPlace.BASIC)
     with state.database.read() as session:
         return authenticate(session, key, state.clock())
 

@@ -16,7 +16,7 @@ from fastapi.concurrency import contextmanager_in_threadpool
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
-from promptuary.access.auth.authentication import authenticate_request
+from promptuary.access.auth.authentication import KeyPlace, authenticate_request
 from promptuary.access.auth.conditions import refuse_conditions
 from promptuary.access.auth.declared_parts import refuse_undeclared_parts
 from promptuary.access.auth.idempotency import replay_or_record
@@ -42,8 +42,7 @@ class Authorization:
     """What a route demands of its caller, and the ways in which it takes the key besides Bearer."""
 
     scope: Scope
-    basic: bool = False
-    x_api_key: bool = False
+    key_place: KeyPlace = KeyPlace.BEARER
 
     async def find_caller(self, request: Request) -> Caller:
         """Return the caller, once a request; nothing of the body has been read at the first call.
@@ -69,7 +68,7 @@ class Authorization:
         rate_limits: RateLimits = request.app.state.rate_limits
         address = request.client.host if request.client else None
         try:
-            return await run_in_threadpool(authenticate_request, request, basic=self.basic, x_api_key=self.x_api_key)
+            return await run_in_threadpool(authenticate_request, request, self.key_place)
         except NotAuthenticated:
             if "authorization" not in request.headers and "x-api-key" not in request.headers:
                 raise
@@ -100,8 +99,7 @@ def authorize(
     *,
     changes: Scope | None = None,
     reads: bool = False,
-    basic: bool = False,
-    x_api_key: bool = False,
+    key_place: KeyPlace = KeyPlace.BEARER,
     conditional: bool = False,
     before_transaction: BeforeTransaction | None = None,
 ) -> Any:
@@ -114,13 +112,12 @@ def authorize(
         changes: what the caller must also have where the request changes something; the service checks it, and it is
             declared for the table of roles.
         reads: whether a method other than GET changes nothing, too.
-        basic: whether HTTP Basic is accepted besides Bearer.
-        x_api_key: whether the header `x-api-key` is accepted besides Bearer.
+        key_place: where the key may be besides `Authorization: Bearer`.
         conditional: whether the route checks If-Match and If-None-Match itself; every other write refuses them.
         before_transaction: awaited after the caller is authorized and before the transaction begins, for example to
             receive a large body.
     """
-    authorization = Authorization(scope, basic, x_api_key)
+    authorization = Authorization(scope, key_place)
 
     async def open_unit(request: Request) -> AsyncIterator[UnitOfWork]:
         caller = await authorization.find_caller(request)

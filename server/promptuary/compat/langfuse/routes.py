@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
 
+from promptuary.access.auth.authentication import KeyPlace
 from promptuary.access.auth.idempotency import IdempotentRoute
 from promptuary.access.auth.routing import authorize
 from promptuary.access.role import Scope
@@ -37,9 +38,9 @@ from promptuary.registry.store import PromptFilter, PromptRecord
 
 router = APIRouter(prefix=LANGFUSE, tags=["langfuse"], route_class=IdempotentRoute)
 
-Read = Annotated[UnitOfWork, authorize(Scope.PROMPT_LOOKUP, basic=True)]
-Write = Annotated[UnitOfWork, authorize(Scope.PROMPT_WRITE, basic=True)]
-Move = Annotated[UnitOfWork, authorize(Scope.LABEL_MOVE, basic=True)]
+Read = Annotated[UnitOfWork, authorize(Scope.PROMPT_LOOKUP, key_place=KeyPlace.BASIC)]
+Write = Annotated[UnitOfWork, authorize(Scope.PROMPT_WRITE, key_place=KeyPlace.BASIC)]
+Move = Annotated[UnitOfWork, authorize(Scope.LABEL_MOVE, key_place=KeyPlace.BASIC)]
 Text = Annotated[str | None, Query(max_length=200)]
 Name = Annotated[str, Path(max_length=255)]
 Number = Annotated[int | None, Query(ge=1, le=2**31 - 1), STRICT_INTEGER]

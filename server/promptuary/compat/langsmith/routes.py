@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
 
+from promptuary.access.auth.authentication import KeyPlace
 from promptuary.access.auth.idempotency import IdempotentRoute
 from promptuary.access.auth.routing import authorize
 from promptuary.access.role import Scope
@@ -34,9 +35,9 @@ from promptuary.registry.version_store import Version
 
 router = APIRouter(prefix=LANGSMITH, tags=["langsmith"], route_class=IdempotentRoute)
 
-Read = Annotated[UnitOfWork, authorize(Scope.PROMPT_LOOKUP, x_api_key=True)]
-ReadHistory = Annotated[UnitOfWork, authorize(Scope.PROMPT_READ, x_api_key=True)]
-Write = Annotated[UnitOfWork, authorize(Scope.PROMPT_WRITE, x_api_key=True)]
+Read = Annotated[UnitOfWork, authorize(Scope.PROMPT_LOOKUP, key_place=KeyPlace.X_API_KEY)]
+ReadHistory = Annotated[UnitOfWork, authorize(Scope.PROMPT_READ, key_place=KeyPlace.X_API_KEY)]
+Write = Annotated[UnitOfWork, authorize(Scope.PROMPT_WRITE, key_place=KeyPlace.X_API_KEY)]
 Owner = Annotated[str, Path(max_length=255)]
 Name = Annotated[str, Path(max_length=255)]
 Limit = Annotated[int, Query(ge=1, le=10_000), STRICT_INTEGER]

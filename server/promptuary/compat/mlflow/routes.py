@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
+from promptuary.access.auth.authentication import KeyPlace
 from promptuary.access.auth.idempotency import IdempotentRoute
 from promptuary.access.auth.routing import authorize
 from promptuary.access.role import Scope
@@ -45,12 +46,12 @@ from promptuary.registry.tags import TAG_LENGTH, Tags, tag_text
 
 router = APIRouter(prefix=MLFLOW, tags=["mlflow"], route_class=IdempotentRoute)
 
-Read = Annotated[UnitOfWork, authorize(Scope.PROMPT_LOOKUP, basic=True)]
-ReadHistory = Annotated[UnitOfWork, authorize(Scope.PROMPT_READ, basic=True)]
-TagByReader = Annotated[UnitOfWork, authorize(Scope.PROMPT_LOOKUP, basic=True)]
-CheckByPost = Annotated[UnitOfWork, authorize(Scope.PROMPT_WRITE, reads=True, basic=True)]
-Write = Annotated[UnitOfWork, authorize(Scope.PROMPT_WRITE, basic=True)]
-Move = Annotated[UnitOfWork, authorize(Scope.LABEL_MOVE, basic=True)]
+Read = Annotated[UnitOfWork, authorize(Scope.PROMPT_LOOKUP, key_place=KeyPlace.BASIC)]
+ReadHistory = Annotated[UnitOfWork, authorize(Scope.PROMPT_READ, key_place=KeyPlace.BASIC)]
+TagByReader = Annotated[UnitOfWork, authorize(Scope.PROMPT_LOOKUP, key_place=KeyPlace.BASIC)]
+CheckByPost = Annotated[UnitOfWork, authorize(Scope.PROMPT_WRITE, reads=True, key_place=KeyPlace.BASIC)]
+Write = Annotated[UnitOfWork, authorize(Scope.PROMPT_WRITE, key_place=KeyPlace.BASIC)]
+Move = Annotated[UnitOfWork, authorize(Scope.LABEL_MOVE, key_place=KeyPlace.BASIC)]
 Name = Annotated[str, Query(max_length=250)]
 Text = Annotated[str, Query(max_length=2000)]
 Results = Annotated[int, Query(ge=1, le=100_000), STRICT_INTEGER]

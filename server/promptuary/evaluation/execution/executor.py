@@ -14,8 +14,8 @@ from promptuary.core.database import Database
 from promptuary.core.errors import Unavailable
 from promptuary.core.settings import Settings
 from promptuary.evaluation.admission import plan_models
-from promptuary.evaluation.execution.accounting import AccountedRunner, RunAccounting
 from promptuary.evaluation.execution.components import RunComponents
+from promptuary.evaluation.execution.costs.accounting import AccountedRunner, RunAccounting
 from promptuary.evaluation.execution.event_loop import run_execution
 from promptuary.evaluation.execution.finished_run import FinishedRunListener
 from promptuary.evaluation.execution.finisher import RunFinisher

@@ -13,7 +13,7 @@ from promptuary.core.database import Database, Session
 from promptuary.evaluation.datasets import store as dataset_store
 from promptuary.evaluation.evidence import store as evidence_store
 from promptuary.evaluation.evidence.builder import build_evidence
-from promptuary.evaluation.execution.cost_limit import cost_limit_message, with_missing
+from promptuary.evaluation.execution.costs.cost_limit import cost_limit_message, with_missing
 from promptuary.evaluation.execution.finished_run import FinishedRun, FinishedRunListener
 from promptuary.evaluation.execution.lease import ACTOR, LeaseLost
 from promptuary.evaluation.plan import Plan

@@ -5,7 +5,7 @@ import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 
-from promptuary.evaluation.execution.accounting import RunAccounting
+from promptuary.evaluation.execution.costs.accounting import RunAccounting
 from promptuary.evaluation.execution.lease import LeaseLost, RunLeases
 from promptuary.evaluation.execution.resume import ExecutionStart
 from promptuary.evaluation.execution.work import WorkItem

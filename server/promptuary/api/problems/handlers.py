@@ -9,8 +9,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from promptuary.api.error_status import status_of
-from promptuary.api.problem_format import format_problem
+from promptuary.api.problems.error_status import status_of
+from promptuary.api.problems.problem_format import format_problem
 from promptuary.compat.error_format import LANGFUSE, MLFLOW, NO_SUCH_PATH, error_format_of
 from promptuary.core import errors
 from promptuary.core.wire import ERRORS_LIMIT

@@ -17,7 +17,7 @@ from promptuary.core import outbox
 from promptuary.core.errors import Conflict, InvalidRequest, Unavailable
 from promptuary.evaluation.case import Case
 from promptuary.evaluation.datasets.service import DatasetService
-from promptuary.evaluation.execution.accounting import RunAccounting
+from promptuary.evaluation.execution.costs.accounting import RunAccounting
 from promptuary.evaluation.execution.executor import RunExecutor
 from promptuary.evaluation.runs import store
 from promptuary.evaluation.runs.service import RunService

@@ -12,7 +12,7 @@ from promptuary.core.clock import Clock
 from promptuary.core.database import Database, Session
 from promptuary.core.errors import Unavailable
 from promptuary.core.settings import RateLimit, Settings
-from promptuary.evaluation.execution import cost_store
+from promptuary.evaluation.execution.costs import cost_store
 from promptuary.evaluation.execution.runner import Runner
 from promptuary.evaluation.execution.work import WorkItem
 from promptuary.evaluation.json_object import JsonObject

@@ -8,9 +8,9 @@ from starlette.testclient import TestClient
 from structlog.testing import capture_logs
 
 import promptuary
-from promptuary.api.error_status import STATUS_BY_ERROR, status_of
-from promptuary.api.problem_format import TITLES
-from promptuary.api.problems import error_response
+from promptuary.api.problems.error_status import STATUS_BY_ERROR, status_of
+from promptuary.api.problems.handlers import error_response
+from promptuary.api.problems.problem_format import TITLES
 from promptuary.core import errors
 from promptuary.core.errors import PromptuaryError, StorageFull, Unavailable
 from promptuary.prompt.errors import FieldError, Invalid
