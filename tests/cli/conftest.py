@@ -172,13 +172,16 @@ def serving(data_dir: Path) -> Iterator[str]:
 
 
 @pytest.fixture
-def served(data_dir: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Mapping[str, str]]]:
-    """Serve the data directory; `served("author")` directs the next commands to the server, with a key of that role."""
+def served(data_dir: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Mapping[str, str]]]:
+    """Serve the data directory; `served("author")` directs the next commands to the server, with a key of that role.
+
+    `served("ci", "suite:write")` allows the key a scope beyond its role.
+    """
     with serving(data_dir) as url:
 
-        def use_server(role: str) -> Mapping[str, str]:
+        def use_server(role: str, *allowed: str) -> Mapping[str, str]:
             monkeypatch.delenv("PROMPTUARY_URL", raising=False)
-            key = run("key", "create", role, "--role", role, "--json").json["key"]
+            key = run("key", "create", role, "--role", role, *(f"--allow={scope}" for scope in allowed), "--json").json["key"]
             variables = {"PROMPTUARY_URL": url, "PROMPTUARY_API_KEY": key}
             for name, value in variables.items():
                 monkeypatch.setenv(name, value)

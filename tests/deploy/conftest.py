@@ -127,8 +127,8 @@ def machine(tmp_path: Path, data_dir: Path) -> Machine:
 @pytest.fixture
 def server(data_dir: Path, machine: Machine) -> Iterator[Mapping[str, str]]:
     """A server with a worker and the prompt in production, reached by a key of the role ci; its URL and the key."""
-    from promptuary.access.role import Role
-    from promptuary.access.service import AccessService
+    from promptuary.access.role import GRANTABLE, Role
+    from promptuary.access.service import AccessService, KeyHolder
     from promptuary.core.settings import read_settings
     from promptuary.prompt.content import Content
     from promptuary.registry.service import Registry
@@ -136,7 +136,7 @@ def server(data_dir: Path, machine: Machine) -> Iterator[Mapping[str, str]]:
 
     with unit_of_work_on(data_dir) as unit:
         Registry(unit).register("word", Content(type="text", template="{{text}}"), labels=("production",))
-        _, key = AccessService(unit).create_key("ci", Role.CI)
+        _, key = AccessService(unit).create_key("ci", Role.CI, holder=KeyHolder(grants=GRANTABLE))
     stop = threading.Event()
     with restored_process_state(), build_worker(read_settings(data_dir=data_dir)) as worker, serving(data_dir) as url:
         thread = threading.Thread(target=worker.run, args=(stop,))

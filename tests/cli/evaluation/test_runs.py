@@ -26,7 +26,7 @@ from promptuary.evaluation.runs.store import RunState
 from promptuary.statistics.verdict import Verdict
 
 Write = Callable[[str, str], Path]
-UseServer = Callable[[str], Mapping[str, str]]
+UseServer = Callable[..., Mapping[str, str]]
 # MLflow calls SQLAlchemy in a way that its newest release is going to remove.
 pytestmark = [pytest.mark.process, pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning")]
 
@@ -439,7 +439,7 @@ def test_with_a_server_its_worker_executes_the_run(
 
     suite = suite_of("yes", "no", gate=gate_at_least(0.0))
     monkeypatch.setattr(suite_run, "POLL_SECONDS", 0.05)
-    served("ci")
+    served("ci", "suite:write", "dataset:write")
     stop = threading.Event()
     with restored_process_state(), build_worker(read_settings(data_dir=data_dir)) as worker:
         thread = threading.Thread(target=worker.run, args=(stop,))
@@ -452,6 +452,15 @@ def test_with_a_server_its_worker_executes_the_run(
     assert (written["verdict"], [result["output"] for result in written["results"]]) == ("pass", ["yes", "no"])
     assert written["tracking_id"] is not None
     assert written["tracking_id"] in result.out
+
+
+def test_a_pipeline_without_a_grant_cannot_bring_its_own_suite(
+    run: Run, suite_of: Callable[..., Path], served: UseServer
+) -> None:
+    suite = suite_of("yes", "no", gate=gate_at_least(0.0))
+    served("ci")
+    result = run("eval", "run", suite)
+    assert (result.code, "--allow dataset:write" in result.error_line) == (64, True)
 
 
 def test_a_plan_states_the_size_of_a_suite_and_learns_from_its_runs(run: Run, suite_of: Callable[..., Path]) -> None:

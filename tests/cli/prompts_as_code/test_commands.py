@@ -343,7 +343,7 @@ def test_a_key_that_may_not_move_labels_applies_nothing(
     assert run("prompts", "--json").json == []
     (folder / "support" / "answer.yaml").unlink()
     assert run("sync", "apply", folder).code == 0
-    served("reader")
+    served("viewer")
     assert run("sync", "apply", folder).code == 0
     write("prompts/a.yaml", text("y"))
     assert "has no scope prompt:write" in run("sync", "apply", folder).error_line
