@@ -20,11 +20,11 @@ def test_a_key_that_is_none_is_refused_with_the_servers_sentence(service: Any, p
     assert page.get_by_role("link", name="Review").count() == 0
 
 
-def test_a_reader_sees_prompts_and_nothing_to_review(service: Any, page: Any) -> None:
-    sign_in(page, service, service.make_key("an app", "reader"))
-    page.get_by_role("heading", name="Prompts").wait_for()
+def test_a_viewer_sees_runs_and_prompts_and_nothing_to_review(service: Any, page: Any) -> None:
+    sign_in(page, service, service.make_key("a viewer", "viewer"))
+    page.get_by_role("heading", name="Runs").wait_for()
     assert page.get_by_role("link", name="Review").count() == 0
-    assert page.get_by_role("link", name="Runs").count() == 0
+    assert page.get_by_role("link", name="Prompts").count() == 1
 
 
 def test_signing_out_forgets_the_key(service: Any, page: Any) -> None:

@@ -139,8 +139,14 @@ def test_an_unknown_queue_shows_the_servers_message(sqlite: Any, app_test: Any, 
     assert "There is no queue" in app_test(key("reviewer"), queue="nowhere").error[0].value
 
 
-def test_a_reader_gets_the_prompts_in_place_of_the_review(sqlite: Any, app_test: Any, key: Any) -> None:
-    assert [element.value for element in app_test(key("reader")).title] == ["Prompts"]
+def test_a_viewer_gets_the_runs_in_place_of_the_review(sqlite: Any, app_test: Any, key: Any) -> None:
+    assert [element.value for element in app_test(key("viewer")).title] == ["Runs"]
+
+
+def test_an_applications_key_gets_a_note_in_place_of_a_page(sqlite: Any, app_test: Any, key: Any) -> None:
+    page = app_test(key("service"))
+    assert "for applications" in page.info[0].value
+    assert not page.title
 
 
 def test_a_key_that_ends_signs_out(sqlite: Any, app_test: Any, queue: str, key: Any, clock: Any) -> None:

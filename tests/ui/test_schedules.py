@@ -8,7 +8,7 @@ import pytest
 from factories.runs import RUN, Requests, click_button, last_query, page_of
 
 PageText = Callable[[Any], str]
-MAY = ("run:read", "run:write")
+MAY = ("run:read", "run:write", "schedule:write")
 SCHEDULE = {
     "name": "nightly",
     "suite": "triage",

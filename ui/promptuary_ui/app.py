@@ -59,7 +59,10 @@ def show_signed_in(caller: Caller) -> None:
         name, role, project = (escape_markdown(text) for text in (caller.name, caller.role, caller.project))
         st.caption(f"Signed in as **{name}**  \n{role} in the project {project}")
         st.button("Sign out", on_click=session.sign_out, icon=":material/logout:", type="tertiary")
-    display_errors(chosen.run)()
+    if allowed:
+        display_errors(chosen.run)()
+    else:
+        st.info("The role of this key has no page here: it is for applications. Sign in with a key of your own.")
 
 
 main()

@@ -66,7 +66,7 @@ def _show_alert(alert: Alert) -> None:
                 facts.append(f"seen by {escape_markdown(alert.seen_by.removeprefix('key:'))}")
             st.caption(" · ".join(facts))
         _show_run_link(alert.run)
-        if alert.seen_by is None and session.has_scope("run:write"):
+        if alert.seen_by is None and session.has_scope("schedule:write"):
             st.button(
                 "Seen",
                 key=f"seen-{alert.id}",
@@ -86,8 +86,7 @@ def _show_schedule(schedule: Schedule) -> None:
             if schedule.paused:
                 st.badge("paused", icon=":material/pause:", color="gray")
             st.space("stretch")
-            if session.has_scope("run:write"):
-                _show_buttons(schedule)
+            _show_buttons(schedule)
         st.caption(f"`{schedule.cron}` in {escape_markdown(schedule.zone)} · {_next_text(schedule)} · {_margin_text(schedule)}")
         if schedule.last is not None:
             with st.container(horizontal=True, vertical_alignment="center"):
@@ -100,13 +99,16 @@ def _show_schedule(schedule: Schedule) -> None:
 
 def _show_buttons(schedule: Schedule) -> None:
     api, key = session.api(), schedule.name
-    if schedule.paused:
+    if not session.has_scope("schedule:write"):
+        pass  # a pipeline neither pauses nor resumes
+    elif schedule.paused:
         st.button(
             "Resume", key=f"resume-{key}", icon=":material/play_arrow:", on_click=_call_api, args=(api.resume_schedule, key)
         )
     else:
         st.button("Pause", key=f"pause-{key}", icon=":material/pause:", on_click=_call_api, args=(api.pause_schedule, key))
-    st.button("Run now", key=f"now-{key}", icon=":material/bolt:", on_click=_call_api, args=(api.run_schedule, key))
+    if session.has_scope("run:write"):
+        st.button("Run now", key=f"now-{key}", icon=":material/bolt:", on_click=_call_api, args=(api.run_schedule, key))
 
 
 def _next_text(schedule: Schedule) -> str:

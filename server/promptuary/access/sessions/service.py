@@ -127,6 +127,7 @@ def sign_in_with_code(
 def create_code(session: Session, person: str, project: int, now: datetime) -> CreatedCode:
     """Create a code for a person in a project; the caller has checked who may do that, and records it."""
     expires_at = now + timedelta(minutes=CODE_MINUTES)
+    session_store.remove_old_codes(session, now - timedelta(minutes=CODE_MINUTES))
     while True:  # the id of a code is short, so one may be taken
         code = generate_code()
         if session_store.add_code(session, StoredCode(code.id, person, project, code.secret_hash(), now, expires_at)):

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import and_
-from sqlmodel import Session, col, select, update
+from sqlmodel import Session, col, delete, select, update
 
 from promptuary.access.keys.store import Key, Member, find_key, member_from_row
 from promptuary.access.role import Scope
@@ -139,6 +139,11 @@ def add_code(session: Session, code: StoredCode) -> bool:
     )
     session.flush()
     return True
+
+
+def remove_old_codes(session: Session, before: datetime) -> None:
+    """Delete the codes that ended before a time, so that their short ids are free again; the audit chain has the rest."""
+    session.exec(delete(SignInCodeRow).where(col(SignInCodeRow.expires_at) < before))
 
 
 def lock_code(session: Session, id: str) -> StoredCode | None:  # noqa: A002 - the word of the API

@@ -19,6 +19,7 @@ class PromptEventData(_EventData):
     prompt: str
     revision: int
     actor: str
+    actor_id: str
 
 
 class VersionData(PromptEventData):
