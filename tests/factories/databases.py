@@ -1,6 +1,8 @@
 """Migrated, empty databases: a copy of a SQLite file, or of a PostgreSQL database, for each test."""
 
+import os
 import shutil
+import signal
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -16,6 +18,8 @@ class Postgres:
     """One PostgreSQL server with a migrated database in it, of which a test gets a copy in a few hundredths of a second."""
 
     def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._is_killed = False
         from promptuary.core.database import Database
         from promptuary.migrations.upgrade import upgrade
 
@@ -52,6 +56,46 @@ class Postgres:
         finally:
             self.run(f"DROP DATABASE {name} WITH (FORCE)")
 
+    def stand_still(self) -> None:
+        """Stop every process of the server, as a machine does that is out of memory: it accepts and never answers."""
+        for process in self._processes():
+            os.kill(process, signal.SIGSTOP)
+
+    def proceed(self) -> None:
+        """Continue the processes of the server."""
+        for process in self._processes():
+            os.kill(process, signal.SIGCONT)
+
+    def kill(self) -> None:
+        """Kill every process of the server at once."""
+        self._is_killed = True
+        for process in self._processes():
+            os.kill(process, signal.SIGKILL)
+
+    def start_again(self) -> None:
+        """Continue a server that stands still, or start one that was killed; it recovers from its log."""
+        if not self._is_killed:
+            self.proceed()
+            return
+        (self.folder / "postmaster.pid").unlink(missing_ok=True)
+        self.server.ensure_postgres_running()
+        self._is_killed = False
+
+    def is_listened_to(self, url: str) -> bool:
+        """Return whether a process follows the changes of a database: from then on it answers from memory."""
+        name = url.partition("?")[0].rpartition("/")[2]
+        query = (
+            f"SELECT count(*) FROM pg_stat_activity WHERE datname = '{name}' AND query LIKE '%%access_revision FROM project'"
+        )
+        with self.admin.engine.connect() as connection:
+            return bool(connection.exec_driver_sql(query).scalar_one())
+
+    def _processes(self) -> list[int]:
+        """Return the process of the server and its children, the server first."""
+        first = int((self.folder / "postmaster.pid").read_text().split()[0])
+        children = Path(f"/proc/{first}/task/{first}/children").read_text().split()
+        return [first, *map(int, children)]
+
     def stop(self) -> None:
         """Stop the server and remove its files."""
         self.admin.dispose()
@@ -68,6 +112,7 @@ def patient_databases() -> Iterator[None]:
         patch.setattr(slots, "SLOT_TIMEOUT_SECONDS", 300.0)
         patch.setattr(database, "POOL_TIMEOUT_SECONDS", 300)
         patch.setattr(database, "BUSY_MILLISECONDS", 300_000)
+        patch.setattr(database, "STATEMENT_SECONDS", 300.0)
         yield
 
 

@@ -25,7 +25,7 @@ class ReadinessOut(ResponseModel):
 
 
 @router.get("/healthz")
-def check_health() -> HealthOut:
+async def check_health() -> HealthOut:
     """Answer that the process runs."""
     return HealthOut()
 

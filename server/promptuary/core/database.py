@@ -3,8 +3,12 @@
 SQLite runs in WAL mode with `synchronous=FULL`. A writer takes the lock when its transaction begins (`BEGIN IMMEDIATE`), so
 that it never fails half-way for the lock. Python's own SQLite can be old, and versions before 3.51.3 can corrupt a WAL that
 is reset: the `pysqlite3` wheel is used where it is installed.
+
+On PostgreSQL every wait has a limit (`core.postgres`): for a connection, for a lock, for a statement, and for the answer of a
+server that stands still.
 """
 
+import math
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -20,12 +24,15 @@ from sqlmodel import Session as Session  # services name the type from here
 from sqlmodel import SQLModel
 
 from promptuary.core.errors import Conflict, DatabaseBusy, FieldError, StorageFull, Unavailable
+from promptuary.core.postgres.outage import ServerOutage
 from promptuary.core.settings import InvalidSettings
 
 BUSY_MILLISECONDS = 10_000
 POOL_TIMEOUT_SECONDS = 10
+STATEMENT_SECONDS = 4.0
 MAX_CONNECTIONS = 40
 POOLED_CONNECTIONS = 10
+_TIMEOUT_STATES = ("55P03", "57014")  # PostgreSQL's lock_timeout and statement_timeout
 _STATEMENT_ERRORS = (
     "no such table",
     "no such column",
@@ -60,19 +67,33 @@ class UtcDateTime(TypeDecorator[datetime]):
 class Database:
     """One database, SQLite or PostgreSQL, with reading and writing units of work."""
 
-    def __init__(self, url: str, connections: int = MAX_CONNECTIONS) -> None:
+    def __init__(
+        self,
+        url: str,
+        connections: int = MAX_CONNECTIONS,
+        *,
+        statement_seconds: float | None = None,
+        outage: ServerOutage | None = None,
+    ) -> None:
         """Create the engine; connect to nothing yet.
 
         Args:
             url: in SQLAlchemy's form; `postgres://` and `postgresql://` select the psycopg driver.
             connections: how many may be open at a time.
+            statement_seconds: how long a statement may take on PostgreSQL; infinity for no limit.
+            outage: what is known of the server, where several pools share it.
 
         Raises:
             InvalidSettings: when it is not a database URL, or its driver is not installed.
         """
+        self.statement_seconds = STATEMENT_SECONDS if statement_seconds is None else statement_seconds
         self.engine = _engine(url, connections)
         self.after_commit: list[Callable[[Mapping[Any, Any]], None]] = []
         self.dialect = self.engine.dialect.name
+        self.outage = outage or ServerOutage(self._probe)
+        self._owns_outage = outage is None
+        if self.dialect == "postgresql" and math.isfinite(self.statement_seconds):
+            event.listen(self.engine, "do_connect", self._connect_with_timeouts)
         self._writing = self.engine.execution_options(writing=True)
         self._reading = self.engine
         if self.dialect == "postgresql":  # SQLite's deferred transaction sees one state by itself
@@ -81,12 +102,14 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Session]:
         """Yield a session that sees one state of the database throughout; its changes are refused or rolled back."""
+        self.outage.check()
         with _translate_driver_errors(), Session(self._reading, expire_on_commit=False) as session:
             yield session
 
     @contextmanager
     def write(self) -> Iterator[Session]:
         """Yield a session; commit its changes when the block ends, and none of them when it raises."""
+        self.outage.check()
         with _translate_driver_errors(), Session(self._writing, expire_on_commit=False) as session:
             with session.begin():
                 yield session
@@ -101,12 +124,13 @@ class Database:
         Raises:
             DatabaseBusy, StorageFull, Unavailable: when that is not possible now.
         """
+        if self.dialect == "postgresql":
+            with self.without_timeouts() as patient, patient.engine.connect() as connection:
+                connection.execution_options(isolation_level="AUTOCOMMIT").exec_driver_sql("VACUUM")
+            return
         with _translate_driver_errors(), self.engine.connect() as connection:
             driver = connection.execution_options(isolation_level="AUTOCOMMIT").connection.driver_connection
             assert driver is not None
-            if self.dialect == "postgresql":
-                driver.execute("VACUUM")
-                return
             driver.execute("PRAGMA secure_delete=ON")
             driver.execute("VACUUM")
             is_busy, *_ = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
@@ -115,11 +139,41 @@ class Database:
 
     def with_own_connections(self, connections: int) -> "Database":
         """Return the same database with a separate pool, for readers that must not wait for the connections of others."""
-        return Database(self.engine.url.render_as_string(hide_password=False), connections)
+        return Database(self._url, connections, statement_seconds=self.statement_seconds, outage=self.outage)
+
+    @contextmanager
+    def without_timeouts(self) -> Iterator["Database"]:
+        """Yield the same database for work that may take minutes, such as a migration; its connections close with the block."""
+        patient = Database(self._url, 1, statement_seconds=math.inf, outage=self.outage)
+        try:
+            with _translate_driver_errors():
+                yield patient
+        finally:
+            patient.dispose()
 
     def dispose(self) -> None:
         """Close every pooled connection."""
+        if self._owns_outage:
+            self.outage.close()
         self.engine.dispose()
+
+    @property
+    def _url(self) -> str:
+        return self.engine.url.render_as_string(hide_password=False)
+
+    def _connect_with_timeouts(self, _dialect: Dialect, _record: Any, arguments: list[Any], options: dict[str, Any]) -> Any:
+        """Open a connection for the pool, in place of the driver's own way."""
+        from promptuary.core.postgres.connection import TimedConnection, Timeouts
+
+        self.outage.check()
+        return TimedConnection.open(Timeouts(self.statement_seconds), self.outage.report, arguments, options)
+
+    def _probe(self) -> None:
+        """Connect to a PostgreSQL server, which must answer a statement at once."""
+        from promptuary.core.postgres.connection import PROBE_TIMEOUTS, TimedConnection
+
+        arguments, options = self.engine.dialect.create_connect_args(self.engine.url)
+        TimedConnection.open(PROBE_TIMEOUTS, None, arguments, options).close()
 
 
 def table_of(model: type[SQLModel]) -> Table:
@@ -205,6 +259,8 @@ def _translate_driver_errors() -> Iterator[None]:
         message = str(error.orig).lower()
         if "database is locked" in message or "database table is locked" in message or "deadlock" in message:
             raise DatabaseBusy("the database is locked by other writers; try again") from error
+        if getattr(error.orig, "sqlstate", None) in _TIMEOUT_STATES:
+            raise DatabaseBusy("the database needs longer than is allowed for it, or others lock it; try again") from error
         if "disk is full" in message or "no space left" in message:
             raise StorageFull("the database's disk is full; free some space, then try again", retry_after=30) from error
         if isinstance(error, IntegrityError) and "unique constraint" in message:

@@ -54,6 +54,7 @@ class Settings(BaseSettings):
 
     data_dir: Path = Field(default_factory=_default_data_dir)
     database_url: SecretStr | None = None
+    database_timeout: Annotated[float, Field(ge=1, le=3600)] = 4.0
     chroma_url: str | None = None
     mlflow_tracking_uri: str | None = None
     embedding_model: str = "all-MiniLM-L6-v2"

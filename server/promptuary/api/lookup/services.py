@@ -43,7 +43,7 @@ def open_lookup_services(settings: Settings, database: Database | None = None, c
         database: an open one, which stays open; by default one by the settings, which the services close.
         clock: returns the present time.
     """
-    opened_database = database or Database(settings.sql_url)
+    opened_database = database or Database(settings.sql_url, statement_seconds=settings.database_timeout)
     services = LookupServices(
         settings=settings,
         database=opened_database,

@@ -93,7 +93,7 @@ class EmbeddedService:
         """
         logging.getLogger().setLevel(logging.ERROR)  # a command reports its errors itself, in one line
         self.settings = read_settings(command_line=True, body_limit=BODY_LIMIT, code_scorers=allow_code or None)
-        self.database = Database(self.settings.sql_url)
+        self.database = Database(self.settings.sql_url, statement_seconds=self.settings.database_timeout)
         self._project = project or DEFAULT_PROJECT
         self._app: RequestMiddleware | None = None
         self._client: httpx.Client | None = None

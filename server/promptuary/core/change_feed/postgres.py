@@ -11,6 +11,8 @@ from promptuary.core.database import Database
 
 POLL_SECONDS = 1.0
 RETRY_SECONDS = (0.1, 1.0)
+FEED_SECONDS = 4.0
+"""How long the server may take for the feed's own statement, which reads a row a project."""
 
 
 class PostgresChangeFeed(ChangeFeed):
@@ -20,6 +22,7 @@ class PostgresChangeFeed(ChangeFeed):
         """Keep the address of the database and the query."""
         super().__init__(query)
         self.poll_seconds = POLL_SECONDS
+        self._database = database
         self._dialect: Any = database.engine.dialect
         self._url = database.engine.url
         self._interrupted, self._interrupter = socket.socketpair()
@@ -58,10 +61,12 @@ class PostgresChangeFeed(ChangeFeed):
                 pause = min(2 * pause, longest_pause)
 
     def _connect(self) -> Any:
-        """Connect as the pool does; the connection to a server that has vanished fails after five seconds."""
+        """Connect as the pool does; a server that stands still or has vanished is an error after a few seconds."""
+        from promptuary.core.postgres.connection import TimedConnection, Timeouts
+
         arguments, options = self._dialect.create_connect_args(self._url)
-        timeouts = {"connect_timeout": 5, "keepalives_idle": 5, "tcp_user_timeout": 5000}
-        return self._dialect.connect(*arguments, **{**timeouts, **options, "autocommit": True})
+        timeouts = Timeouts(min(self._database.statement_seconds, FEED_SECONDS))
+        return TimedConnection.open(timeouts, self._database.outage.report, arguments, {**options, "autocommit": True})
 
     def _listen(self, connection: Any) -> None:
         with selectors.DefaultSelector() as ready:
