@@ -33,6 +33,7 @@ TAGS = (
     "phoenix",
     "mcp",
     "webhooks",
+    "operations",
     "health",
 )
 ENDLESS = ("/v1/stream",)
@@ -66,6 +67,7 @@ UNDESCRIBED = {
     "DocumentOut.metadata": "the user's own fields",
     "EventOut.detail": "an event of any kind, with the kind's own fields",
     "ExportedDecision.payload": "the item as its source built it",
+    "ParkedMessageOut.payload": "a message to any receiver",
     "JsonValue": "any JSON value of the user's",
     "LookupOut.config": "the application's own JSON",
     "LookupOut.response_format": "the provider's format",

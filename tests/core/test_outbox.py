@@ -6,7 +6,9 @@ from structlog.testing import capture_logs
 
 from promptuary.core import outbox
 from promptuary.core.database import Database
-from promptuary.core.outbox import MAX_WAIT, OutboxRow, RelayResult, count_pending, enqueue, relay, relay_independent
+from promptuary.core.errors import NotFound, Unavailable
+from promptuary.core.outbox import MAX_TRIES, MAX_WAIT, OutboxRow, RelayResult, count_pending, enqueue, relay, relay_independent
+from promptuary.operations.store import count_parked, drop_parked, list_parked, retry_parked
 
 TOPIC = "index"
 
@@ -197,3 +199,70 @@ def test_a_message_that_another_claimed_since_it_was_read_is_passed_over(sqlite:
 
     assert relay_independent(sqlite, clock, TOPIC, hasty) == RelayResult(1, 0)
     assert len(seen) == 2
+
+
+def refuse(*numbers: int) -> Any:
+    """Make a handler whose receiver works, and refuses the messages with these numbers."""
+
+    def handler(payload: dict[str, Any]) -> None:
+        if payload["n"] in numbers:
+            raise ValueError(f"{payload['n']} has a form that nobody accepts")
+
+    return handler
+
+
+@pytest.mark.parametrize("deliver", [relay, relay_independent])
+def test_a_message_that_is_refused_is_parked_and_others_go_on(database: Database, clock: Any, deliver: Any) -> None:
+    fill(database, clock, 1, 2, 3)
+    with capture_logs() as logs:
+        assert deliver(database, clock, TOPIC, refuse(2)).delivered == 2
+        for _ in range(MAX_TRIES - 1):
+            clock.move(minutes=1)
+            assert deliver(database, clock, TOPIC, refuse(2)).failed == 1
+            fill(database, clock, 9)
+            assert deliver(database, clock, TOPIC, refuse(2)).delivered == 1
+    assert [entry["event"] for entry in logs][-1] == "outbox message parked"
+    clock.move(days=1)
+    assert deliver(database, clock, TOPIC, refuse(2)) == RelayResult(0, 0)
+    assert left(database) == 0
+    with database.read() as session:
+        assert count_parked(session) == {TOPIC: 1}
+        (parked,) = list_parked(session, None, 10)
+    assert (parked.payload, parked.attempts, parked.error) == (
+        {"n": 2},
+        MAX_TRIES,
+        "ValueError: 2 has a form that nobody accepts",
+    )
+
+
+@pytest.mark.parametrize("error", [Unavailable("no answer"), ConnectionRefusedError("no answer")])
+def test_no_message_is_parked_because_its_receiver_is_away(database: Database, clock: Any, error: Exception) -> None:
+    def away(_payload: dict[str, Any]) -> None:
+        raise error
+
+    fill(database, clock, 1, 2)
+    for _ in range(3 * MAX_TRIES):
+        assert relay(database, clock, TOPIC, away).failed == 1
+        assert relay(database, clock, TOPIC, away) == RelayResult(0, 0)
+        clock.move(minutes=6)
+    assert left(database) == 2
+    assert relay(database, clock, TOPIC, refuse()) == RelayResult(2, 0)
+
+
+def test_a_parked_message_is_retried_with_all_its_tries_or_dropped(database: Database, clock: Any) -> None:
+    fill(database, clock, 1, 2)
+    for _ in range(MAX_TRIES):
+        relay(database, clock, TOPIC, refuse(1, 2))
+        clock.move(minutes=1)
+    with database.write() as session:
+        assert retry_parked(session, 1, clock()).payload == {"n": 1}
+        assert drop_parked(session, 2, clock()).payload == {"n": 2}
+    assert left(database) == 1
+    assert relay(database, clock, TOPIC, refuse(1)).failed == 1
+    clock.move(minutes=1)
+    assert relay(database, clock, TOPIC, refuse()) == RelayResult(1, 0)
+    with database.write() as session:
+        assert count_parked(session) == {}
+        for message in (1, 2, 3):
+            with pytest.raises(NotFound):
+                retry_parked(session, message, clock())

@@ -9,7 +9,7 @@ import streamlit as st
 from promptuary_ui import session
 from promptuary_ui.components.error_display import display_errors
 from promptuary_ui.components.text import escape_markdown
-from promptuary_ui.page import prompts, review, runs, schedules, sign_in
+from promptuary_ui.page import deliveries, prompts, review, runs, schedules, sign_in
 from promptuary_ui.wire.caller import Caller
 
 HERE = Path(__file__).parent
@@ -27,6 +27,7 @@ def pages(scopes: Collection[str]) -> dict[Any, str]:
         ("run:read", runs.show, "Runs", ":material/science:"),
         ("run:read", schedules.show, "Schedules", ":material/calendar_clock:"),
         ("prompt:read", prompts.show, "Prompts", ":material/description:"),
+        ("project:manage", deliveries.show, "Deliveries", ":material/local_shipping:"),
     ]
     return {
         page(scope, show, title, icon, default=number == 0): scope

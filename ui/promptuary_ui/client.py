@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from promptuary_ui.wire.base import Page
 from promptuary_ui.wire.caller import Caller
+from promptuary_ui.wire.deliveries import ParkedMessage
 from promptuary_ui.wire.prompts import Diff, LabelMove, LabelRemoval, Prompt, Version
 from promptuary_ui.wire.review import Claim, Queue
 from promptuary_ui.wire.runs import Distribution, Result, Run, RunComparison, Suite
@@ -141,6 +142,18 @@ class Api:
     def mark_alert_seen(self, alert: int) -> None:
         """Mark an alert as seen."""
         self._call("POST", f"/v1/alerts/{alert}/seen")
+
+    def parked_messages(self, limit: int = 50, cursor: str | None = None) -> Page[ParkedMessage]:
+        """List a page of the messages that could not be delivered."""
+        return self._page(ParkedMessage, "/v1/outbox/parked", limit, cursor, {})
+
+    def retry_message(self, message: int) -> None:
+        """Make a parked message due again."""
+        self._call("POST", f"/v1/outbox/parked/{message}/retry")
+
+    def drop_message(self, message: int) -> None:
+        """Drop a parked message."""
+        self._call("DELETE", f"/v1/outbox/parked/{message}")
 
     def prompts(self, search: str = "") -> list[Prompt]:
         """List prompts by name: all, or those whose name contains `search`."""

@@ -22,6 +22,7 @@ from promptuary.core import outbox
 from promptuary.core.database import Session
 from promptuary.core.errors import NotAuthenticated
 from promptuary.evaluation.runs import store
+from promptuary.operations.store import count_parked
 from promptuary.registry.similarity import PROMPTS_TOPIC as PROMPTS
 from promptuary.release import __version__
 from promptuary.scheduling import store as schedule_store
@@ -92,6 +93,11 @@ def _database_metrics(session: Session, now: datetime) -> "Iterator[Metric]":
     for topic in (CHROMA, PROMPTS, MLFLOW, WEBHOOK, WEBHOOK_DELIVERIES):
         pending.add_metric((topic,), outbox.count_pending(session, topic))
     yield pending
+    parked = GaugeMetricFamily("promptuary_outbox_parked", "Messages that were refused too often.", labels=("topic",))
+    counts = count_parked(session)
+    for topic in (CHROMA, PROMPTS, MLFLOW, WEBHOOK, WEBHOOK_DELIVERIES):
+        parked.add_metric((topic,), counts.get(topic, 0))
+    yield parked
 
 
 def _refusal_metrics(rate_limits: Mapping[str, int], connections: Mapping[str, int]) -> "Iterator[Metric]":

@@ -18,6 +18,7 @@ from promptuary.evaluation.datasets.upload import router as upload_routes
 from promptuary.evaluation.evidence.routes import router as evidence_routes
 from promptuary.evaluation.runs.routes import router as run_routes
 from promptuary.evaluation.suites.routes import router as suite_routes
+from promptuary.operations.routes import router as operation_routes
 from promptuary.registry.erasure.routes import router as erasure_routes
 from promptuary.registry.routes import router as registry_routes
 from promptuary.review.routes import router as review_routes
@@ -40,6 +41,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     evidence_routes,
     schedule_routes,
     review_routes,
+    operation_routes,
 )
 """The routers under /v1; each has the prefix itself."""
 COMPATIBLE: tuple[APIRouter, ...] = (langfuse_routes, mlflow_routes, langsmith_routes, phoenix_routes, mcp_routes)

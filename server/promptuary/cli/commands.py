@@ -118,6 +118,7 @@ COMMANDS = (
     LazyCommand("person", "access", "person_app", "Access", "People, their roles, and codes to sign in with."),
     LazyCommand("key", "access", "key_app", "Access", "Create, list and revoke API keys."),
     LazyCommand("audit", "access", "audit_app", "Access", "The audit chain."),
+    LazyCommand("outbox", "outbox", "app", "Access", "Messages to Chroma, MLflow and webhooks that could not be delivered."),
 )
 
 

@@ -58,10 +58,19 @@ def test_after_the_key_was_revoked_init_makes_another(run: Run) -> None:
 def test_the_doctor_lists_its_checks(run: Run, monkeypatch: pytest.MonkeyPatch, data_dir: Path) -> None:
     monkeypatch.setattr(service.shutil, "disk_usage", lambda _: SimpleNamespace(free=2**40))
     checks = {check["check"]: check for check in run("doctor", "--json").json}
-    assert list(checks) == ["python", "sqlite", "database", "data directory", "disk", "all-MiniLM-L6-v2", "local:smollm2"]
+    assert list(checks) == [
+        "python",
+        "sqlite",
+        "database",
+        "outbox",
+        "data directory",
+        "disk",
+        "all-MiniLM-L6-v2",
+        "local:smollm2",
+    ]
     assert all(check["ok"] for check in checks.values())
     assert checks["data directory"]["found"] == str(data_dir)
-    assert [line.split("\t")[0] for line in run("doctor").out.splitlines()] == ["", *["ok"] * 7]
+    assert [line.split("\t")[0] for line in run("doctor").out.splitlines()] == ["", *["ok"] * 8]
 
 
 def test_the_doctor_ends_with_1_where_a_check_fails(run: Run, monkeypatch: pytest.MonkeyPatch, data_dir: Path) -> None:

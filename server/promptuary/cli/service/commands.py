@@ -213,6 +213,7 @@ def _checks() -> Iterator[tuple[str, bool, str]]:
     chosen = load_settings()
     from promptuary.core.database import Database, sqlite_driver
     from promptuary.migrations.upgrade import HEAD, current_revision, upgrade
+    from promptuary.operations.store import count_parked
 
     yield "python", sys.version_info >= (3, 11), sys.version.split()[0]
     version = sqlite_driver().sqlite_version
@@ -222,6 +223,10 @@ def _checks() -> Iterator[tuple[str, bool, str]]:
     try:
         upgrade(database)
         yield "database", current_revision(database) == HEAD, f"{database.dialect}, schema {current_revision(database)}"
+        with database.read() as session:
+            parked = count_parked(session)
+        topics = ", ".join(f"{count} to {topic}" for topic, count in parked.items())
+        yield "outbox", not parked, f"not delivered: {topics}; see `promptuary outbox list`" if parked else "nothing is parked"
     finally:
         database.dispose()
     chosen.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)

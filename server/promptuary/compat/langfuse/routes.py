@@ -91,7 +91,7 @@ def list_prompts(
     if field_errors:
         raise InvalidRequest("the list cannot be filtered this way", field_errors)
     registry, limit = Registry(unit), min(limit, unit.settings.page_limit)
-    label = None if label is None else fold_label(label)
+    label = fold_label(label) if label else None
     exact_name = None if name is None else resolve_name(unit, name)
     selected = PromptFilter(exact_name, None if label == LATEST else label, tag)
     prompts = [prompt for prompt in all_prompts(registry, selected) if exact_name in (None, prompt.name)]

@@ -7,7 +7,8 @@ after, and of several the run with the smallest id stays. Metrics have the run's
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -17,6 +18,7 @@ from typing import Any
 
 from promptuary.access.store import get_project
 from promptuary.core.database import Database
+from promptuary.core.errors import Unavailable
 from promptuary.core.settings import Settings
 from promptuary.evaluation.plan import Variant
 from promptuary.evaluation.runs import store
@@ -65,8 +67,13 @@ class MlflowTracker:
             payload: `{"run": id}`; may be delivered again. A run that is deleted or has not finished is left out.
 
         Raises:
-            Exception: what MLflow raises if it cannot be reached; the delivery must then be retried.
+            Unavailable: if MLflow cannot be reached; the delivery must then be retried.
+            Exception: what MLflow raises if it refuses something.
         """
+        with _reachable():
+            self._deliver(payload)
+
+    def _deliver(self, payload: Mapping[str, Any]) -> None:
         with self.database.read() as session:
             run = store.get_run(session, payload["run"])
             if run is None or run.state is not RunState.FINISHED:
@@ -144,6 +151,21 @@ class MlflowTracker:
     @property
     def _artifacts(self) -> str:
         return (self.settings.data_dir / "mlartifacts").resolve().as_uri()
+
+
+@contextmanager
+def _reachable() -> Iterator[None]:
+    """Translate MLflow's errors of a server or a database that does not work; those of a refused request stay as they are."""
+    try:
+        from mlflow.exceptions import MlflowException
+    except ImportError as error:
+        raise Unavailable("MLflow is not installed; install promptuary[eval]", retry_after=60) from error
+    try:
+        yield
+    except MlflowException as error:
+        if error.get_http_status_code() < 500:
+            raise
+        raise Unavailable(f"MLflow does not answer: {error.message}"[:400], 5) from error
 
 
 def _find_or_create_run(client: Any, experiment: str, run: Run, variant: Variant | None, tags: Mapping[str, str]) -> Any:
