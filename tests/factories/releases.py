@@ -18,6 +18,7 @@ from sqlalchemy import inspect, text
 
 from paths import GOLDEN
 from promptuary.core.database import Database
+from promptuary.embedding.index import IndexState
 
 RELEASES = ("0.1.0", "0.2.0", "0.3.0")
 DIALECTS = ("sqlite", "postgresql")
@@ -122,6 +123,13 @@ class RecordingIndex:
     def count(self, collection: str) -> int:
         """Return the number of added ids."""
         return len(self.upserted)
+
+    def state(self, collection: str) -> IndexState:
+        """Return the number of added ids."""
+        return IndexState(len(self.upserted), 0)
+
+    def set_generation(self, collection: str, generation: int) -> None:
+        """Change nothing."""
 
     def drop(self, collection: str) -> None:
         """Change nothing."""

@@ -61,7 +61,7 @@ def test_a_search_returns_matches_and_the_number_of_pending_prompts(local: Any, 
     register(local, "support.refund", REFUND)
     matches = local.get("/v1/search", params={"q": "sort a ticket", "limit": 1}).json()
     (item,) = matches["items"]
-    assert (matches["behind"], set(matches)) == (0, {"items", "behind"})
+    assert (matches["behind"], set(matches)) == (0, {"items", "behind", "searched"})
     assert 0 < item.pop("score") < 1
     assert item == {"name": "support.triage", "version": 1, "labels": ["production"], "snippet": TRIAGE}
     assert local.get("/v1/search", params={"q": "sort a ticket", "min_score": 0.99}).json()["items"] == []

@@ -111,15 +111,20 @@ class DocumentIngestion:
         collection = store.collection(unit.session, unit.caller.project, name, lock=True)
         assert collection is not None  # a collection is never deleted
         changed_chunks: set[str] = set()
+        added_chunks = 0
         for item in documents:
             document = item.document
             old = store.document(unit.session, collection.id, document.key)
             if old is not None:
-                changed_chunks.update(store.delete_document(unit.session, old.id))
+                old_chunks = store.delete_document(unit.session, old.id)
+                changed_chunks.update(old_chunks)
+                added_chunks -= len(old_chunks)
             new = StoredDocument(0, document.key, document.title, item.digest, document.metadata, unit.clock())
             store.add_document(unit.session, collection.id, new, item.chunks)
             changed_chunks.update(chunk.id for chunk in item.chunks)
-        message = {"collection": collection.id, "chunks": sorted(changed_chunks)}
+            added_chunks += len(item.chunks)
+        generation = store.count_change(unit.session, collection.id, added_chunks)
+        message = {"collection": collection.id, "chunks": sorted(changed_chunks), "generation": generation}
         outbox.enqueue(unit.session, CHROMA_TOPIC, message, unit.clock())
         audit.record_change(unit, "documents.added", name, {"documents": [item.document.key for item in documents]})
 

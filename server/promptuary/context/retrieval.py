@@ -1,6 +1,7 @@
 """Retrieval of the passages nearest to a text, and the synchronization of the index with the chunks in SQL.
 
-A hit of the index is only a hint: each one is looked up in SQL, and a chunk that SQL does not have is left out.
+A hit of the index is only a hint: each one is looked up in SQL, and a chunk that SQL does not have is left out. An index that
+has another number of chunks than SQL, or other changes, has lost something: it is rebuilt, and SQL is searched meanwhile.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,7 +16,7 @@ from promptuary.core.clock import Clock
 from promptuary.core.database import Database
 from promptuary.core.errors import NotFound
 from promptuary.embedding.backend import EmbeddingBackend
-from promptuary.embedding.index import IndexEntry, Scalar
+from promptuary.embedding.index import IndexEntry, IndexState, Scalar, SearchedIn, VectorIndex
 from promptuary.prompt.templates.prepared import Passage
 
 CHROMA_TOPIC = "chroma"
@@ -40,6 +41,14 @@ class PassageQuery:
     where: Mapping[str, Scalar] | None = None
 
 
+@dataclass(frozen=True)
+class PassageMatches:
+    """The passages nearest to a text, the nearest first, and where they were searched."""
+
+    passages: Sequence[Passage]
+    searched: SearchedIn
+
+
 class PassageRetrieval:
     """One per process; safe to use from several threads."""
 
@@ -49,8 +58,16 @@ class PassageRetrieval:
         self._clock = clock
         self.backend = backend
 
-    def query(self, project: int, collection: str, query: PassageQuery) -> list[Passage]:
+    def query(self, project: int, collection: str, query: PassageQuery) -> Sequence[Passage]:
         """Return the passages of a collection nearest to a text, the nearest first.
+
+        Raises:
+            NotFound, Unavailable: as `search` does.
+        """
+        return self.search(project, collection, query).passages
+
+    def search(self, project: int, collection: str, query: PassageQuery) -> PassageMatches:
+        """Return the passages of a collection nearest to a text, and where they were searched.
 
         Raises:
             NotFound: when the project has no such collection.
@@ -62,7 +79,11 @@ class PassageRetrieval:
         if is_behind:
             self.catch_up()
         vector = self.backend.embedder.embed([query.text])[0].tolist()
-        return self._nearest_passages(searched, vector, query)
+        index = self.backend.index
+        if not index.reads_sql and not self._is_complete(index, searched):
+            index = self.backend.exact_index
+        source = SearchedIn.SQL if index.reads_sql else SearchedIn.INDEX
+        return PassageMatches(self._nearest_passages(index, searched, vector, query), source)
 
     def catch_up(self) -> None:
         """Deliver the messages that wait for the index."""
@@ -84,6 +105,7 @@ class PassageRetrieval:
             collection = store.collection_by_id(session, payload["collection"])
         if collection is not None:
             self._synchronize(collection, payload["chunks"])
+            self.backend.index.set_generation(collection.uid, payload.get("generation", 0))
 
     def reindex(self, project: int, collection: str) -> int:
         """Rebuild a collection's index from SQL; return the number of chunks in it.
@@ -96,23 +118,50 @@ class PassageRetrieval:
         """
         with self._database.read() as session:
             rebuilt = _require_collection(store.collection(session, project, collection), collection)
+        return self._rebuild(rebuilt)
+
+    def _rebuild(self, rebuilt: Collection) -> int:
         index = self.backend.index
         index.drop(rebuilt.uid)
         with self._database.read() as session:
+            generation = store.collection_state(session, rebuilt.id).generation
             for batch in store.walk_chunks(session, rebuilt.id):
                 index.upsert(rebuilt.uid, [_entry(stored) for stored in batch])
                 self._synchronize(rebuilt, [stored.chunk.id for stored in batch], {stored.chunk.id: stored for stored in batch})
+        index.set_generation(rebuilt.uid, generation)
         return index.count(rebuilt.uid)
+
+    def _is_complete(self, index: VectorIndex, collection: Collection) -> bool:
+        """Return whether the index has what SQL has of a collection; start to rebuild it where it has lost something.
+
+        What is on its way to the index is not lost, and neither is what changes while both are read.
+        """
+        while True:
+            with self._database.read() as session:
+                expected = store.collection_state(session, collection.id)
+                is_behind = outbox.count_pending(session, CHROMA_TOPIC) > 0
+            state = index.state(collection.uid)
+            if state == IndexState(expected.chunks, expected.generation):
+                return True
+            with self._database.read() as session:
+                is_unchanged = store.collection_state(session, collection.id) == expected
+            if is_behind:
+                return False
+            if is_unchanged:
+                self.backend.repair.start(collection.uid, lambda: self._rebuild(collection))
+                return False
 
     def close(self) -> None:
         """Close the embedding backend."""
         self.backend.close()
 
-    def _nearest_passages(self, collection: Collection, vector: Sequence[float], query: PassageQuery) -> list[Passage]:
+    def _nearest_passages(
+        self, index: VectorIndex, collection: Collection, vector: Sequence[float], query: PassageQuery
+    ) -> list[Passage]:
         """Ask the index for more hits until k of them are in SQL, or it has no more."""
         limit = query.k
         while True:
-            hits = self.backend.index.query(collection.uid, vector, limit, query.where or {})
+            hits = index.query(collection.uid, vector, limit, query.where or {})
             with self._database.read() as session:
                 chunks = store.document_chunks(session, collection.id, [hit.id for hit in hits])
             stored_hits = [hit for hit in hits if hit.id in chunks]

@@ -118,8 +118,8 @@ def query(
 ) -> Passages:
     """Find the passages nearest to a text."""
     passage_query = PassageQuery(body.query, body.k, body.min_score, body.where)
-    passages = request.app.state.retrieval.query(caller.project, name, passage_query)
-    return Passages(passages=[PassageOut.model_validate(passage) for passage in passages])
+    matches = request.app.state.retrieval.search(caller.project, name, passage_query)
+    return Passages(passages=[PassageOut.model_validate(passage) for passage in matches.passages], searched=matches.searched)
 
 
 @router.post("/collections/{name}/reindex")

@@ -10,6 +10,7 @@ from promptuary.context.metadata_name import checked_metadata_name
 from promptuary.context.service import CollectionSummary
 from promptuary.context.store import StoredDocument
 from promptuary.core.wire import RequestModel, ResponseModel, SchemaOf
+from promptuary.embedding.index import SearchedIn
 from promptuary.prompt.content import ModelConfig
 from promptuary.prompt.messages.message import Message
 from promptuary.prompt.name import Name
@@ -134,9 +135,14 @@ class PassageOut(ResponseModel):
 
 
 class Passages(ResponseModel):
-    """The passages, the nearest first."""
+    """The passages, the nearest first.
+
+    `searched` is `sql` where every vector was compared: in a process without an index, or while an index that has lost
+    something is rebuilt. The passages are the same.
+    """
 
     passages: list[PassageOut]
+    searched: SearchedIn
 
 
 class Render(RequestModel):

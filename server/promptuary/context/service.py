@@ -101,7 +101,8 @@ class Collections:
         collection = self._require(name, lock=True)
         document = self.document(name, key)
         chunk_ids = store.delete_document(self.unit.session, document.id)
-        message = {"collection": collection.id, "chunks": chunk_ids}
+        generation = store.count_change(self.unit.session, collection.id, -len(chunk_ids))
+        message = {"collection": collection.id, "chunks": chunk_ids, "generation": generation}
         outbox.enqueue(self.unit.session, CHROMA_TOPIC, message, self.unit.clock())
         audit.record_change(self.unit, "document.deleted", name, {"document": key})
 

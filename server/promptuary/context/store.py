@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlmodel import Session, col, delete, func, select
+from sqlmodel import Session, col, delete, func, select, update
 
 from promptuary.context.tables import ChunkRow, CollectionRow, DocumentRow
 from promptuary.prompt.canonical_json import canonical_json
@@ -102,6 +102,34 @@ def set_description(session: Session, collection: int, description: str) -> None
     row = session.get_one(CollectionRow, collection)
     row.description = description
     session.add(row)
+
+
+@dataclass(frozen=True)
+class CollectionState:
+    """What an index must have of a collection: how often its documents have changed, and the number of their chunks."""
+
+    generation: int
+    chunks: int
+
+
+def collection_state(session: Session, collection: int) -> CollectionState:
+    """Return a collection's state."""
+    query = select(CollectionRow.generation, CollectionRow.chunks).where(CollectionRow.id == collection)
+    return CollectionState(*session.exec(query).one())
+
+
+def count_change(session: Session, collection: int, added_chunks: int) -> int:
+    """Count a change of a collection's documents, and its chunks; return the new generation. The caller has locked it.
+
+    Args:
+        session: the transaction of the change.
+        collection: which one.
+        added_chunks: how many chunks more there are; negative for fewer.
+    """
+    row = CollectionRow
+    values = {"generation": row.generation + 1, "chunks": row.chunks + added_chunks}
+    changed = update(row).where(col(row.id) == collection).values(**values).returning(col(row.generation))
+    return int(session.execute(changed).scalar_one())
 
 
 def counts(session: Session, collection: int) -> tuple[int, int]:

@@ -10,7 +10,10 @@ from promptuary.core.database import UtcDateTime
 
 
 class CollectionRow(SQLModel, table=True):
-    """A collection, and how its documents are split and embedded; neither ever changes."""
+    """A collection, and how its documents are split and embedded; neither ever changes.
+
+    `generation` counts the changes of its documents, and `chunks` their chunks: an index that has others has lost something.
+    """
 
     __tablename__ = "collection"
     __table_args__ = (UniqueConstraint("project_id", "name"),)
@@ -24,6 +27,8 @@ class CollectionRow(SQLModel, table=True):
     dimensions: int
     chunk_size: int
     chunk_overlap: int
+    generation: int = 0
+    chunks: int = 0
     created_at: datetime = Field(sa_type=UtcDateTime)
 
 

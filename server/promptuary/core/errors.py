@@ -16,6 +16,7 @@ PromptuaryError                 the root (promptuary.prompt.errors), which the c
 │   ├── InvalidCursor           … a list's cursor that this server did not create
 │   ├── InvalidHeader           … a header field that occurs twice
 │   ├── InvalidHost             … a Host header that is not this server's
+│   ├── IndexRefused            … what the vector index was sent (promptuary.embedding.index)
 │   ├── DestinationRefused      … an address that webhooks may not be sent to (promptuary.core.outbound_http)
 │   ├── HostRefused             … an address that applications may not be asked at (promptuary.core.allowed_hosts)
 │   ├── ApplicationUnusable     … an application as it is set up (promptuary.evaluation.targets)

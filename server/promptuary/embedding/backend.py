@@ -9,6 +9,7 @@ from promptuary.embedding.chroma_index import connect_chroma, open_embedded_chro
 from promptuary.embedding.chroma_ownership import ChromaOwnership
 from promptuary.embedding.exact_index import ExactIndex, VectorSource
 from promptuary.embedding.index import VectorIndex
+from promptuary.embedding.index_repair import IndexRepair
 from promptuary.embedding.model import Embedder, build_embedder
 
 
@@ -33,14 +34,15 @@ class EmbeddingBackend:
             embedder: replaces the one that the settings name.
             index: replaces the one that the settings name.
         """
-        self._database = database
         self._settings = settings
-        self._sources = sources
         self._embedder = embedder
         self._index = index
         self._lock = threading.Lock()
         self._ownership = ChromaOwnership(settings.data_dir / "chroma")
         self._served_at: str | None = None
+        self._opened_folder: int | None = None
+        self.exact_index = ExactIndex(database, sources)
+        self.repair = IndexRepair()
 
     @property
     def embedder(self) -> Embedder:
@@ -55,9 +57,12 @@ class EmbeddingBackend:
         """The vector index: a Chroma server where one is set or serves this folder, else embedded Chroma, else SQL.
 
         Chroma is embedded where this process owns its folder. An index at an owner's address is replaced when the owner has
-        stopped or has published another address.
+        stopped or has published another address, and an embedded one when its folder was removed or replaced.
         """
         with self._lock:
+            if self._opened_folder is not None and self._opened_folder != self._ownership.data_folder():
+                self._close_index()
+                self._ownership.release()
             if self._index is not None and self._served_at is not None and self._ownership.address() != self._served_at:
                 self._close_index()
             if self._index is None:
@@ -65,7 +70,8 @@ class EmbeddingBackend:
             return self._index
 
     def close(self) -> None:
-        """Close the index, and release the ownership of the embedded Chroma."""
+        """Wait for repairs, close the index, and release the ownership of the embedded Chroma."""
+        self.repair.close()
         with self._lock:
             self._close_index()
         self._ownership.release()
@@ -74,10 +80,12 @@ class EmbeddingBackend:
         if self._settings.chroma_url:
             return connect_chroma(self._settings.chroma_url)
         if self._ownership.take():
-            return open_embedded_chroma(self._ownership.folder)
+            index = open_embedded_chroma(self._ownership.folder)
+            self._opened_folder = self._ownership.data_folder()
+            return index
         address = self._ownership.address()
         if address is None:
-            return ExactIndex(self._database, self._sources)
+            return self.exact_index
         index = connect_chroma(address)
         self._served_at = address
         return index
@@ -87,3 +95,4 @@ class EmbeddingBackend:
             self._index.close()
         self._index = None
         self._served_at = None
+        self._opened_folder = None

@@ -8,11 +8,12 @@ from urllib.parse import urlsplit
 import structlog
 
 from promptuary.core.errors import Unavailable
-from promptuary.embedding.index import IndexEntry, IndexHit, Scalar
+from promptuary.embedding.index import IndexEntry, IndexHit, IndexRefused, IndexState, Scalar
 
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
 BATCH = 1000
+_GENERATION = "generation"
 TIMEOUT_SECONDS = 30.0
 
 
@@ -62,6 +63,25 @@ class ChromaIndex:
         """Return the number of entries."""
         return int(self._call(collection, lambda chroma: chroma.count()))
 
+    def state(self, collection: str) -> IndexState:
+        """Return the number of entries, and the generation in Chroma's metadata of the collection."""
+
+        def read(chroma: Any) -> IndexState:
+            stored = self._client.get_collection(collection, embedding_function=None)
+            return IndexState(int(chroma.count()), _generation(stored))
+
+        return self._call(collection, read)
+
+    def set_generation(self, collection: str, generation: int) -> None:
+        """Store the generation in Chroma's metadata of the collection."""
+
+        def write(_chroma: Any) -> None:
+            stored = self._client.get_collection(collection, embedding_function=None)
+            if generation > _generation(stored):
+                stored.modify(metadata={_GENERATION: generation})
+
+        self._call(collection, write)
+
     def drop(self, collection: str) -> None:
         """Delete a collection with all its entries."""
         self._call(collection, lambda _chroma: self._client.delete_collection(collection))
@@ -78,8 +98,12 @@ class ChromaIndex:
         """Run an operation on a collection, which is created where it is missing.
 
         A collection that another process has deleted since it was opened is opened again, once.
+
+        Raises:
+            IndexRefused: for what Chroma does not accept, however often it is sent.
+            Unavailable: for every other error.
         """
-        from chromadb.errors import NotFoundError
+        from chromadb.errors import InvalidArgumentError, InvalidDimensionException, NotFoundError
 
         try:
             try:
@@ -87,6 +111,8 @@ class ChromaIndex:
             except NotFoundError:
                 self._collections.pop(collection, None)
                 return operation(self._open(collection))
+        except (InvalidArgumentError, InvalidDimensionException, ValueError, TypeError) as error:
+            raise IndexRefused(f"Chroma does not accept it ({self._where}): {error}"[:500]) from error
         except Exception as error:
             log.warning("chroma failed", where=self._where, error=f"{type(error).__name__}: {error}"[:300])
             raise Unavailable(f"Chroma does not answer ({self._where}); check that it is running, then try again", 5) from error
@@ -97,6 +123,10 @@ class ChromaIndex:
                 collection, embedding_function=None, configuration={"hnsw": {"space": "cosine"}}
             )
         return self._collections[collection]
+
+
+def _generation(collection: Any) -> int:
+    return int((collection.metadata or {}).get(_GENERATION, 0))
 
 
 def connect_chroma(url: str) -> ChromaIndex:

@@ -5,6 +5,9 @@ import os
 from pathlib import Path
 from typing import IO
 
+DATA = "data"
+"""The folder of Chroma's own files, beside the lock."""
+
 
 class ChromaOwnership:
     """The exclusive right to open a Chroma folder: a file lock that ends with the process.
@@ -30,6 +33,13 @@ class ChromaOwnership:
         self._lock = lock
         self._address.unlink(missing_ok=True)
         return True
+
+    def data_folder(self) -> int | None:
+        """Return the number of Chroma's database file, which changes when the folder is replaced; None where there is none."""
+        try:
+            return (self.folder / DATA / "chroma.sqlite3").stat().st_ino
+        except OSError:
+            return None
 
     def publish_address(self, url: str) -> None:
         """Write the address that the other processes of this machine connect to."""

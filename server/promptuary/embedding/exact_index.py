@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from promptuary.core.database import Database, Session
-from promptuary.embedding.index import IndexEntry, IndexHit, Scalar
+from promptuary.embedding.index import IndexEntry, IndexHit, IndexState, Scalar
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,13 @@ class ExactIndex:
 
     def delete(self, collection: str, ids: Sequence[str]) -> None:
         """Change nothing: the vectors have left SQL."""
+
+    def state(self, collection: str) -> IndexState:
+        """Return the number of vectors; there is nothing to keep in step, so no generation."""
+        return IndexState(self.count(collection), 0)
+
+    def set_generation(self, collection: str, generation: int) -> None:
+        """Change nothing: the vectors are in SQL."""
 
     def drop(self, collection: str) -> None:
         """Change nothing: the vectors leave SQL with their owner."""

@@ -6,9 +6,19 @@ Two implementations pass the same tests: `chroma_index.ChromaIndex` and `exact_i
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Protocol
 
+from promptuary.prompt.errors import Invalid
+
 Scalar = str | int | float | bool
+
+
+class SearchedIn(StrEnum):
+    """Where the vectors of a search were compared."""
+
+    INDEX = "index"
+    SQL = "sql"
 
 
 @dataclass(frozen=True)
@@ -26,6 +36,20 @@ class IndexHit:
 
     id: str
     score: float
+
+
+@dataclass(frozen=True)
+class IndexState:
+    """What an index has of a collection: the number of entries, and the generation of the changes that it received last."""
+
+    count: int
+    generation: int
+
+
+class IndexRefused(Invalid):
+    """The index answers, and does not accept what it was sent."""
+
+    code = "index_refused"
 
 
 class VectorIndex(Protocol):
@@ -50,8 +74,16 @@ class VectorIndex(Protocol):
         """Return the number of entries."""
         ...
 
+    def state(self, collection: str) -> IndexState:
+        """Return what the index has of a collection."""
+        ...
+
+    def set_generation(self, collection: str, generation: int) -> None:
+        """Store the generation of the changes that a collection received last, if it is higher than the stored one."""
+        ...
+
     def drop(self, collection: str) -> None:
-        """Delete a collection with all its entries."""
+        """Delete a collection with all its entries, and its generation."""
         ...
 
     def close(self) -> None:

@@ -29,10 +29,14 @@ class ScoredVersion:
 
 @dataclass(frozen=True)
 class NearestVersions:
-    """The nearest versions, the nearest first, and the number of prompts that could not be compared yet."""
+    """The nearest versions, the nearest first, and the number of prompts that could not be compared yet.
+
+    `in_sql` is true where every vector in SQL was compared.
+    """
 
     items: Sequence[ScoredVersion]
     behind: int
+    in_sql: bool = False
 
 
 @dataclass(frozen=True)
@@ -75,16 +79,19 @@ class NearestPrompts:
             uid = store.index_uid(session, project, self.vectors.model)
         if uid is None:
             return NearestVersions((), behind)
+        index = self.vectors.search_index(project, uid)
         limit = k + EXTRA_HITS
         while True:
-            hits = self.vectors.index.query(uid, vector.tolist(), limit, {})
+            hits = index.query(uid, vector.tolist(), limit, {})
             prompts = [int(hit.id) for hit in hits if int(hit.id) != leave_out]
             scored = sorted(self._score(project, prompts, vector), key=score_order)
             below_minimum = min_score is not None and bool(hits) and hits[-1].score < min_score
             if len(scored) >= k or len(hits) < limit or below_minimum or limit >= MAX_HITS:
                 break
             limit = min(limit * 4, MAX_HITS)
-        return NearestVersions([item for item in scored[:k] if min_score is None or item.score >= min_score], behind)
+        return NearestVersions(
+            [item for item in scored[:k] if min_score is None or item.score >= min_score], behind, index.reads_sql
+        )
 
     def _score(self, project: int, prompts: Sequence[int], vector: "NDArray[np.float32]") -> list[ScoredVersion]:
         """Return those of the prompts that SQL has, each with the similarity and the version of its stored vector."""

@@ -63,6 +63,34 @@ class PromptVectors:
         """The process's vector index."""
         return self._backend.index
 
+    def search_index(self, project: int, uid: str) -> VectorIndex:
+        """Return the index to search a project's prompts in: SQL where Chroma has lost some, which are sent to it again.
+
+        Args:
+            project: whose prompts.
+            uid: the name of their index collection.
+
+        Raises:
+            Unavailable: when the index does not answer.
+        """
+        index = self.index
+        if index.reads_sql:
+            return index
+        with self._database.read() as session:
+            sent = store.count_indexed(session, project, self.model)
+        if index.count(uid) >= sent:
+            return index
+        self._backend.repair.start(("prompts", project), lambda: self._rebuild(project))
+        return self._backend.exact_index
+
+    def _rebuild(self, project: int) -> None:
+        progress = self.reindex(project, rebuild=True)
+        while progress.behind:
+            behind = progress.behind
+            progress = self.reindex(project)
+            if progress.behind >= behind:
+                raise Unavailable(f"{behind} prompts cannot be indexed now")
+
     def count_pending(self, project: int, leave_out: int | None = None) -> int:
         """Count the prompts that a search of this process cannot find yet; `leave_out` is not counted."""
         with self._database.read() as session:

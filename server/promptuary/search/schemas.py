@@ -5,6 +5,7 @@ from typing import Annotated, Self
 from pydantic import Field
 
 from promptuary.core.wire import RequestModel, ResponseModel
+from promptuary.embedding.index import SearchedIn
 from promptuary.search.service import PromptMatches
 
 
@@ -19,10 +20,15 @@ class PromptMatchOut(ResponseModel):
 
 
 class PromptMatchesOut(ResponseModel):
-    """A search result, the nearest prompt first; `behind` counts the prompts that are not indexed yet."""
+    """A search result, the nearest prompt first; `behind` counts the prompts that are not indexed yet.
+
+    `searched` is `sql` where every vector was compared: in a process without an index, or while an index that has lost
+    something is rebuilt.
+    """
 
     items: list[PromptMatchOut]
     behind: int
+    searched: SearchedIn
 
     @classmethod
     def of(cls, matches: PromptMatches) -> Self:

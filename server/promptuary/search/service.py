@@ -7,6 +7,7 @@ from promptuary.access.unit_of_work import Caller, UnitOfWork
 from promptuary.core.clock import Clock
 from promptuary.core.database import Database
 from promptuary.core.settings import Settings
+from promptuary.embedding.index import SearchedIn
 from promptuary.prompt.digest import content_from_json
 from promptuary.prompt.name import LATEST
 from promptuary.registry import store as registry_store
@@ -29,10 +30,11 @@ class PromptMatch:
 
 @dataclass(frozen=True)
 class PromptMatches:
-    """A search result, the nearest prompt first, and the number of prompts that could not be compared yet."""
+    """A search result, the nearest prompt first; the number of prompts that were not compared yet, and where it was made."""
 
     items: Sequence[PromptMatch]
     behind: int
+    searched: SearchedIn
 
 
 @dataclass(frozen=True)
@@ -109,4 +111,4 @@ def _matches(nearest: NearestVersions, text: str) -> PromptMatches:
         )
         for item in nearest.items
     ]
-    return PromptMatches(items, nearest.behind)
+    return PromptMatches(items, nearest.behind, SearchedIn.SQL if nearest.in_sql else SearchedIn.INDEX)

@@ -109,6 +109,13 @@ def unindexed_vectors(session: Session, project: int, model: str, limit: int) ->
     return [_prompt_vector(row) for row in session.exec(query)]
 
 
+def count_indexed(session: Session, project: int, model: str) -> int:
+    """Count the vectors that were sent to the index; it may have more, of prompts that are archived by now."""
+    prompts = col(PromptVectorRow.prompt_id).in_(_active_ids(project))
+    query = select(func.count()).select_from(PromptVectorRow).where(prompts, PromptVectorRow.model == model)
+    return session.exec(query.where(col(PromptVectorRow.indexed))).one()
+
+
 def mark_indexed(session: Session, vectors: Sequence[PromptVector]) -> None:
     """Mark vectors as indexed; a row that has changed since it was read is marked as not indexed, to be sent again."""
     row = PromptVectorRow
