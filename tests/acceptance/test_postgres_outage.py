@@ -41,7 +41,7 @@ def server(own_postgres: Postgres, tmp_path: Path) -> Iterator[ServedProcess]:
         body = {"type": "text", "template": "Hi", "labels": ["production"]}
         assert served.client.post(f"{GREET}/versions", json=body).status_code == 201
         assert [served.client.get(GREET).status_code for _ in range(2)] == [200, 200]
-        wait_until(lambda: own_postgres.is_listened_to(url))
+        wait_until(lambda: own_postgres.count_listeners(url) == 1)
         assert served.client.get(GREET).status_code == 200
         yield served
         own_postgres.start_again()

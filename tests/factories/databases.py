@@ -81,14 +81,12 @@ class Postgres:
         self.server.ensure_postgres_running()
         self._is_killed = False
 
-    def is_listened_to(self, url: str) -> bool:
-        """Return whether a process follows the changes of a database: from then on it answers from memory."""
+    def count_listeners(self, url: str) -> int:
+        """Count the processes that answer lookups of a database from memory."""
         name = url.partition("?")[0].rpartition("/")[2]
-        query = (
-            f"SELECT count(*) FROM pg_stat_activity WHERE datname = '{name}' AND query LIKE '%%access_revision FROM project'"
-        )
+        query = "SELECT count(*) FROM pg_locks JOIN pg_database ON oid = database WHERE locktype = 'advisory' AND datname = "
         with self.admin.engine.connect() as connection:
-            return bool(connection.exec_driver_sql(query).scalar_one())
+            return int(connection.exec_driver_sql(f"{query} '{name}'").scalar_one())
 
     def _processes(self) -> list[int]:
         """Return the process of the server and its children, the server first."""

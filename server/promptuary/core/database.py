@@ -30,6 +30,8 @@ from promptuary.core.settings import InvalidSettings
 BUSY_MILLISECONDS = 10_000
 POOL_TIMEOUT_SECONDS = 10
 STATEMENT_SECONDS = 4.0
+CONFIRMATION = "promptuary.confirmation"
+"""The key of a session's info under which a function is that a write calls, with its database, when it is committed."""
 MAX_CONNECTIONS = 40
 POOLED_CONNECTIONS = 10
 _TIMEOUT_STATES = ("55P03", "57014")  # PostgreSQL's lock_timeout and statement_timeout
@@ -92,6 +94,7 @@ class Database:
         self.dialect = self.engine.dialect.name
         self.outage = outage or ServerOutage(self._probe)
         self._owns_outage = outage is None
+        self.listener: int | None = None
         if self.dialect == "postgresql" and math.isfinite(self.statement_seconds):
             event.listen(self.engine, "do_connect", self._connect_with_timeouts)
         self._writing = self.engine.execution_options(writing=True)
@@ -108,13 +111,19 @@ class Database:
 
     @contextmanager
     def write(self) -> Iterator[Session]:
-        """Yield a session; commit its changes when the block ends, and none of them when it raises."""
+        """Yield a session; commit its changes when the block ends, and none of them when it raises.
+
+        The block has ended when every process that answers lookups from memory knows of the change.
+        """
         self.outage.check()
         with _translate_driver_errors(), Session(self._writing, expire_on_commit=False) as session:
             with session.begin():
                 yield session
             for observe in self.after_commit:
                 observe(session.info)
+            confirm = session.info.get(CONFIRMATION)
+            if confirm is not None:
+                confirm(self)
 
     def scrub(self) -> None:
         """Remove what deleted and changed rows leave behind in the database's files, as far as the database can.
