@@ -27,8 +27,8 @@ class CollectionRow(SQLModel, table=True):
     dimensions: int
     chunk_size: int
     chunk_overlap: int
-    generation: int = 0
-    chunks: int = 0
+    generation: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
+    chunks: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
     created_at: datetime = Field(sa_type=UtcDateTime)
 
 
