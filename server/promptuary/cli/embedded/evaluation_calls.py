@@ -1,6 +1,7 @@
 """Direct calls of evaluations: each is one of the routes in `promptuary.evaluation`, without HTTP."""
 
 import re
+from collections.abc import Iterable
 from tempfile import SpooledTemporaryFile
 
 from promptuary.access.unit_of_work import UnitOfWork
@@ -8,6 +9,7 @@ from promptuary.cli.embedded.direct_call import DirectCall, NotDirect, Request, 
 from promptuary.core.errors import BodyTooLarge
 from promptuary.core.wire import PageOf
 from promptuary.evaluation.datasets.case_file import read_cases
+from promptuary.evaluation.datasets.case_spool import CasePieces, CaseSpool
 from promptuary.evaluation.datasets.readers.formats import FileFormat
 from promptuary.evaluation.datasets.schemas import DatasetOut
 from promptuary.evaluation.datasets.service import DatasetService
@@ -31,21 +33,29 @@ def _run_id(request: Request) -> str:
 
 
 def _put_dataset(request: Request) -> Work:
-    dataset, limit, size = request.name(), request.settings.dataset_limit, 0
+    dataset, lines = request.name(), request.lines or ()
     request.only()
-    with SpooledTemporaryFile(_IN_MEMORY) as file:
-        for piece in request.lines or ():
-            size += len(piece)
-            if size > limit:
-                raise BodyTooLarge(f"the body is over the limit of {limit} bytes; send less at a time")
-            file.write(piece)
-        file.seek(0)
-        cases = read_cases(file, FileFormat.JSON_LINES)
+    if isinstance(lines, CasePieces) and lines.cases.is_checked and lines.cases.size <= request.settings.dataset_limit:
+        cases = lines.cases  # which the command has read from a file just now
+    else:
+        cases = _received_cases(lines, request.settings.dataset_limit)
 
     def work(unit: UnitOfWork) -> str:
         return to_json(DatasetOut.of(DatasetService(unit).put_version(dataset, cases).version))
 
     return work
+
+
+def _received_cases(lines: Iterable[bytes], limit: int) -> CaseSpool:
+    size = 0
+    with SpooledTemporaryFile(_IN_MEMORY) as file:
+        for piece in lines:
+            size += len(piece)
+            if size > limit:
+                raise BodyTooLarge(f"the body is over the limit of {limit} bytes; send less at a time")
+            file.write(piece)
+        file.seek(0)
+        return read_cases(file, FileFormat.JSON_LINES)
 
 
 def _put_suite(request: Request) -> Work:

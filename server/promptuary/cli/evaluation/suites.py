@@ -90,11 +90,12 @@ def read_source(suite: str, options: PromptfooOptions) -> SuiteSource:
         return SuiteSource(suite)
     try:
         from promptuary.evaluation.promptfoo.config import is_promptfoo_file
-        from promptuary.evaluation.promptfoo.translation import UnsupportedParts, translate
         from promptuary.evaluation.suites.suite import read_suite
     except ModuleNotFoundError as error:
         raise NotInstalled(f"suite files need {error.name}; install promptuary[server,evaluation]") from None
     if is_promptfoo_file(path):
+        from promptuary.evaluation.promptfoo.translation import UnsupportedParts, translate  # other suites do not need it
+
         try:
             translation = translate(path, partial=options.partial, judge=options.judge, models=options.models)
         except UnsupportedParts as error:

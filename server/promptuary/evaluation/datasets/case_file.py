@@ -83,6 +83,7 @@ def _spooled(rows: Iterator[Row], file_format: FileFormat, field_errors: FileErr
                 break
     if not places and not field_errors:
         field_errors.add(FieldError("", "has no case"))
+    spool.is_checked = not field_errors
     return spool
 
 

@@ -4,6 +4,7 @@ import hashlib
 import json
 import weakref
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from tempfile import SpooledTemporaryFile
 from typing import Any
 
@@ -21,6 +22,8 @@ class CaseSpool:
     Attributes:
         asserts: whether any case has scorers of its own.
         conversations: whether any case is a conversation.
+        size: bytes of the file.
+        is_checked: whether who added the cases checked each as the wire model of cases, and their ids together.
     """
 
     def __init__(self, cases: Iterable[Case] = ()) -> None:
@@ -28,7 +31,8 @@ class CaseSpool:
         self._file = SpooledTemporaryFile(_IN_MEMORY)  # closed with the object
         self._closed = weakref.finalize(self, self._file.close)
         self._hash = hashlib.sha256(b"[")
-        self._count = 0
+        self._count = self.size = 0
+        self.is_checked = False
         self.asserts = self.conversations = False
         for case in cases:
             self.add(case)
@@ -42,6 +46,7 @@ class CaseSpool:
         line = json.dumps(body, ensure_ascii=False).encode() + b"\n"  # not canonical, where 1.0 is 1
         self._file.write(line)
         self._count += 1
+        self.size += len(line)
         self.asserts = self.asserts or case.has_scorers
         self.conversations = self.conversations or case.is_conversation
         return len(line)
@@ -67,8 +72,12 @@ class CaseSpool:
         """Yield each case's JSON."""
         return map(json.loads, self._lines())
 
-    def pieces(self) -> Iterator[bytes]:
-        """Yield the whole file in pieces, for sending."""
+    def pieces(self) -> "CasePieces":
+        """Return the whole file in pieces, for sending."""
+        return CasePieces(self)
+
+    def read_pieces(self) -> Iterator[bytes]:
+        """Yield the whole file in pieces."""
         self._file.seek(0)
         while piece := self._file.read(_PIECE):
             yield piece
@@ -76,6 +85,20 @@ class CaseSpool:
     def _lines(self) -> Iterator[bytes]:
         self._file.seek(0)
         yield from self._file
+
+
+@dataclass(frozen=True)
+class CasePieces:
+    """The JSON lines of cases; what receives them in the same process can have the cases instead.
+
+    Attributes:
+        cases: as they are on disk.
+    """
+
+    cases: CaseSpool
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self.cases.read_pieces()
 
 
 def _digested(body: JsonObject) -> dict[str, Any]:

@@ -66,6 +66,7 @@ def read_output_file(path: Path, case_ids: Sequence[str]) -> CaseSpool:
         except ValidationError as error:
             further = [FieldError(each.path, each.message, line) for each in field_errors_from(error)]
             raise InvalidFile(f"{path} cannot be used", further) from None
+    spool.is_checked = True
     return spool
 
 
