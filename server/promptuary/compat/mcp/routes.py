@@ -6,10 +6,10 @@ from urllib.parse import urlsplit
 from fastapi import APIRouter, Query
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from promptuary.access.auth.idempotency import IdempotentRoute
-from promptuary.access.auth.request import REQUEST_JSON
+from promptuary.access.auth.request import REQUEST_BODY, REQUEST_JSON
 from promptuary.access.auth.routing import authorize_caller
 from promptuary.access.role import Scope as AccessScope
 from promptuary.access.unit_of_work import Caller
@@ -38,7 +38,17 @@ class _ProtocolResponse(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = [pair for pair in scope["headers"] if pair[0] != b"accept"]
         headers.append((b"accept", b"application/json, text/event-stream"))
-        await answer({**scope, "headers": headers, PROMPTS: self._prompts}, receive, send)
+        await answer({**scope, "headers": headers, PROMPTS: self._prompts}, _replay(scope[REQUEST_BODY], receive), send)
+
+
+def _replay(body: bytes, receive: Receive) -> Receive:
+    """Return a `receive` that yields the body again, which was read when the key had been checked."""
+    messages = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def receive_again() -> Message:
+        return messages.pop() if messages else await receive()
+
+    return receive_again
 
 
 @router.post(
