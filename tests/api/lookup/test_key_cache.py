@@ -25,7 +25,7 @@ def test_a_role_looks_up_if_it_may_read_prompts(
 ) -> None:
     allowed, without = bearer(name), bearer(name)
     assert paths.same(GREET, authorized(allowed)).status == 200
-    monkeypatch.setitem(role.SCOPES, name, role.SCOPES[name] - {Scope.PROMPT_READ})
+    monkeypatch.setitem(role.SCOPES, name, role.SCOPES[name] - {Scope.PROMPT_LOOKUP})
     assert paths.same(GREET, authorized(without)).status == 403
 
 

@@ -154,7 +154,7 @@ def test_prompts_and_commits_are_listed(connect: Connect, register: Callable[...
     register("a", "one", tags=["t"], message="first")
     register("a", "two", tags=["t"], message="second")
     register("b.c", "x")
-    client = connect()
+    client = connect("viewer")
     repos = client.list_prompts().repos
     assert [(repo.repo_handle, repo.num_commits, repo.tags) for repo in repos] == [("a", 2, ["t"]), ("b.c", 1, [])]
     page = client.list_prompts(limit=1, offset=1)

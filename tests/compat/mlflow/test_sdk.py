@@ -285,7 +285,7 @@ def test_prompts_and_versions_are_searched_in_pages(genai: As, register: Any) ->
     for name in ("support.a", "support.b", "other"):
         register(name, f"of {name}", tags=["team=x"] if name == "other" else [], message=f"made {name}")
     register("support.b", "newer")
-    reader = genai("reader")
+    reader = genai("viewer")
     assert [prompt.name for prompt in reader.search_prompts()] == ["other", "support.a", "support.b"]
     assert [prompt.name for prompt in reader.search_prompts("name LIKE 'support%'")] == ["support.a", "support.b"]
     assert [prompt.name for prompt in reader.search_prompts("name = 'support.b'")] == ["support.b"]
@@ -307,7 +307,7 @@ def test_a_version_that_the_sdk_cannot_format_is_listed_with_the_reason(genai: A
 
     register("a", "plain")
     register("a", [{"role": "placeholder", "name": "history"}, {"role": "user", "content": "x"}])
-    reader = genai("reader")
+    reader = genai("viewer")
     newest, oldest = MlflowClient().search_prompt_versions("a")
     assert "it has the placeholder 'history'" in newest.tags["promptuary.refused"]
     assert (oldest.template, oldest.tags) == ("plain", {})
