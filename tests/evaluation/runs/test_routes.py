@@ -191,11 +191,13 @@ def test_another_projects_runs_are_404(stocked: Any, api: Any, bearer: Make) -> 
 
 
 def test_each_role_may_do_what_its_permissions_allow(api: Any, bearer: Make) -> None:
-    reader, reviewer, ci = bearer("viewer"), bearer("reviewer"), bearer("ci")
+    reader, reviewer, ci = bearer("service"), bearer("reviewer"), bearer("ci")
 
     assert api.get("/v1/runs", headers=reader).status_code == 403
     assert api.get("/v1/runs", headers=reviewer).status_code == 200
     assert api.post("/v1/runs", json={"suite": "words"}, headers=reviewer).status_code == 403
+    assert api.put("/v1/suites/words", json=SUITE, headers=ci).status_code == 403
+    assert api.put("/v1/suites/words", json=SUITE, headers=bearer("editor")).status_code == 200
     assert api.put("/v1/suites/words", json=SUITE, headers=ci).status_code == 200
 
 
