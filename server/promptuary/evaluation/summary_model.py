@@ -14,6 +14,7 @@ from pydantic import (
     model_serializer,
 )
 
+from promptuary.evaluation.json_object import JsonObject
 from promptuary.prompt.described_fields import DescribedByFields
 from promptuary.statistics.verdict import Verdict
 
@@ -56,7 +57,7 @@ class _SummaryPart(DescribedByFields):
 
     @model_serializer(mode="wrap")
     def _write_set_fields(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        body: dict[str, Any] = handler(self)
+        body: JsonObject = handler(self)
         return {name: value for name, value in body.items() if name in self.model_fields_set}
 
     def json_body(self) -> dict[str, Any]:

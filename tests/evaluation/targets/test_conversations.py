@@ -12,7 +12,7 @@ from promptuary.core.allowed_hosts import AllowedHosts
 from promptuary.evaluation.applications.spec import TargetSpec
 from promptuary.evaluation.case import Case
 from promptuary.evaluation.plan import ApplicationDetail, CaseResult
-from promptuary.evaluation.targets.application import Application, ApplicationOutput, ApplicationQuestion
+from promptuary.evaluation.targets.application import Application, ApplicationOutput, ApplicationQuestion, StatedToolCall
 from promptuary.evaluation.targets.application_target import ApplicationTarget, PreparedApplication
 from promptuary.evaluation.targets.http_target import HttpApplication
 from promptuary.evaluation.targets.permissions import TargetPermissions
@@ -89,7 +89,7 @@ def test_outputs_that_are_there_answer_no_turns() -> None:
 
 
 def test_stated_calls_are_the_trajectory_of_all_turns() -> None:
-    outputs = [ApplicationOutput("one", tool_calls=[{"name": "find", "args": {}}]), ApplicationOutput("two", tool_calls=[])]
+    outputs = [ApplicationOutput("one", tool_calls=[StatedToolCall("find", {})]), ApplicationOutput("two", tool_calls=[])]
 
     result = run_with(Chat(outputs), conversation(turns=[{"user": "a"}, {"user": "b"}]), USED)
 
@@ -108,8 +108,8 @@ def test_calls_that_one_turn_does_not_state_leave_the_whole_without_a_verdict() 
     ("calls", "stated"),
     [
         ([], ()),
-        ([{"name": "f", "args": {"a": 1}, "id": "1"}], ({"name": "f", "args": {"a": 1}, "id": "1"},)),
-        ([{"function": {"name": "f", "arguments": '{"a": 1}'}}], ({"name": "f", "args": {"a": 1}, "id": None},)),
+        ([{"name": "f", "args": {"a": 1}, "id": "1"}], (StatedToolCall("f", {"a": 1}, "1"),)),
+        ([{"function": {"name": "f", "arguments": '{"a": 1}'}}], (StatedToolCall("f", {"a": 1}),)),
         ([{"name": "f"}, {"nme": "g"}], None),
         ([{"function": {"name": "f", "arguments": "{a"}}], None),
         ("f", None),

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Self
 from urllib.parse import quote
 
 from promptuary.evaluation.applications.spec import PROMPTFOO, HttpSpec
@@ -12,10 +12,12 @@ from promptuary.evaluation.applications.template import (
     BodyTemplate,
     TextTemplate,
     UrlTemplate,
+    Values,
     parse_body,
     parse_text,
     parse_url,
 )
+from promptuary.evaluation.json_object import JsonObject
 from promptuary.prompt.errors import Invalid
 
 BODY_LIMIT = 4 * 1024 * 1024
@@ -72,9 +74,7 @@ class RequestTemplate:
             None if spec.body is None else parse_body(spec.body, parse, read_json=read_json),
         )
 
-    def build(
-        self, values: Mapping[str, Any], environment: Mapping[str, str], more: Mapping[str, Any] | None = None
-    ) -> HttpRequest:
+    def build(self, values: Values, environment: Mapping[str, str], more: JsonObject | None = None) -> HttpRequest:
         """Build the request of a case.
 
         Args:
@@ -93,7 +93,7 @@ class RequestTemplate:
             headers["Content-Type"] = content_type
         return HttpRequest(self.spec.verb, self._address(scope), headers, content, self._address(hidden))
 
-    def _address(self, scope: Mapping[str, Any]) -> str:
+    def _address(self, scope: Values) -> str:
         url = self.url.text(scope)
         if not self.query:
             return url
@@ -104,11 +104,11 @@ class RequestTemplate:
         whole, mark, fragment = url.partition("#")
         return whole + ("&" if "?" in whole else "?") + "&".join(pairs) + mark + fragment
 
-    def _extended(self, more: Mapping[str, Any]) -> tuple[bytes, str]:
+    def _extended(self, more: JsonObject) -> tuple[bytes, str]:
         body = self.spec.body if isinstance(self.spec.body, dict) else {}
         return json.dumps({**body, **more}, ensure_ascii=False).encode("utf-8", "replace"), "application/json"
 
-    def _content(self, scope: Mapping[str, Any], headers: Mapping[str, str]) -> tuple[bytes | None, str | None]:
+    def _content(self, scope: Values, headers: Mapping[str, str]) -> tuple[bytes | None, str | None]:
         """Return the body, and the content type that it gets if no header states one."""
         if self.body is None:
             return None, None

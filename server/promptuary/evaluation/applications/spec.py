@@ -61,7 +61,7 @@ class _Part(RequestModel, DescribedByFields):
 
     @model_serializer(mode="wrap")
     def _without_defaults(self, handler: SerializerFunctionWrapHandler) -> JsonObject:
-        body: dict[str, Any] = handler(self)
+        body: JsonObject = handler(self)
         fields = type(self).model_fields
         return {
             name: value

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
+from promptuary.evaluation.json_object import JsonObject
 from promptuary.prompt.templates import mustache
 from promptuary.prompt.templates.jinja import parser as jinja
 from promptuary.prompt.templates.json_text import JsonTextRenderer
@@ -18,7 +19,8 @@ ENVIRONMENT = "env"
 """The name of the environment in a template; a case's variable of this name is hidden by it."""
 _TAG = re.compile(r"\{\{\s*env(?:\.(\w+)|\[['\"](\w+)['\"]\])\s*\}\}")
 _AUTHORITY = re.compile(r"^(?:[A-Za-z][A-Za-z0-9+.-]*://)?[^/?#{]*(?:\{\{[^{}]*\}\}[^/?#{]*)*")
-Values = Mapping[str, Any]
+Values = JsonObject
+"""JSON values by name: the variables of a case, and under `env` those of the environment."""
 
 
 @dataclass(frozen=True)

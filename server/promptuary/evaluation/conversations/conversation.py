@@ -2,17 +2,16 @@
 
 import json
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
 
+from promptuary.evaluation.conversations.message import Message
 from promptuary.evaluation.conversations.tool_results import ToolAnswers
 from promptuary.evaluation.conversations.turn import Turn
+from promptuary.evaluation.json_object import JsonObject
 from promptuary.models.calls import ModelReply
 from promptuary.models.calls.reply import own_text
-
-Message = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -94,11 +93,6 @@ def summed_cost(replies: Sequence[ModelReply]) -> float | None:
     return sum(costs) if costs and len(costs) == len(replies) else None
 
 
-def user_message(text: str) -> Message:
-    """Return a message of the user."""
-    return {"role": "user", "content": text}
-
-
 def answer_message(reply: ModelReply) -> Message:
     """Return a reply as the message that the next call of the model gets: its own text, and its calls of tools."""
     text = own_text(reply)
@@ -115,6 +109,6 @@ def answer_message(reply: ModelReply) -> Message:
     return {"role": "assistant", "content": text or None, "tool_calls": calls}
 
 
-def call_id(call: Mapping[str, Any], number: int) -> str:
+def call_id(call: JsonObject, number: int) -> str:
     """Return the id of a call, or one for a call that its provider gave none."""
     return str(call.get("id") or f"call_{number}")

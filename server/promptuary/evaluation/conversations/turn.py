@@ -1,6 +1,5 @@
 """A turn of a conversation: what the user sends, and what the answer to it must meet."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,7 +30,7 @@ class Turn:
 
 def turn_to_json(turn: Turn) -> dict[str, Any]:
     """Return the JSON of a turn as a case's has it: the fields that are set."""
-    body: dict[str, Any] = {
+    body = {
         "user": turn.user,
         "vars": turn.vars or None,
         "expected": turn.expected,
@@ -41,7 +40,7 @@ def turn_to_json(turn: Turn) -> dict[str, Any]:
     return {name: value for name, value in body.items() if value is not None}
 
 
-def turn_from_json(body: Mapping[str, Any]) -> Turn:
+def turn_from_json(body: JsonObject) -> Turn:
     """Build a turn from its stored JSON, which `turn_to_json` wrote and which is not checked again."""
     fields = {name: value for name, value in body.items() if name != "assert"}
     return Turn(**fields, asserts=tuple(body.get("assert", ())))

@@ -10,6 +10,7 @@ from promptuary.evaluation.canonical_json import unsupported_values
 from promptuary.evaluation.case import Case
 from promptuary.evaluation.conversations.tool_results import tool_results_errors
 from promptuary.evaluation.conversations.turn import DEFAULT_STEPS, Turn
+from promptuary.evaluation.json_object import JsonObject
 from promptuary.evaluation.scorers.catalog import find_scorer_type
 from promptuary.evaluation.scorers.spec import LocatedError, ScorerSpec, validate_with_errors
 from promptuary.evaluation.scorers.transforms.steps import TransformValue
@@ -27,11 +28,11 @@ def _check_canonical(value: Any) -> Any:
     return value
 
 
-def _check_scorer(value: dict[str, Any]) -> dict[str, Any]:
+def _check_scorer(value: JsonObject) -> JsonObject:
     return ScorerSpec.of_case(value).model_dump(mode="json", exclude_defaults=True)
 
 
-def _check_turn_scorer(value: dict[str, Any]) -> dict[str, Any]:
+def _check_turn_scorer(value: JsonObject) -> JsonObject:
     spec = ScorerSpec.of_case(value)
     scorer_type = find_scorer_type(spec.type_name)
     if spec.each_turn:
@@ -108,7 +109,7 @@ class CaseIn(RequestModel):
         )
 
 
-def _conversation_errors(case: dict[str, Any]) -> Iterator[LocatedError]:
+def _conversation_errors(case: JsonObject) -> Iterator[LocatedError]:
     """Yield what is wrong with the turns of a case and the results of its tools together."""
     turns, results = case.get("turns"), case.get("tool_results")
     if turns == []:

@@ -6,7 +6,6 @@ import weakref
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from tempfile import SpooledTemporaryFile
-from typing import Any
 
 from promptuary.evaluation.case import Case, case_from_json, case_to_json
 from promptuary.evaluation.json_object import JsonObject
@@ -101,9 +100,9 @@ class CasePieces:
         return self.cases.read_pieces()
 
 
-def _digested(body: JsonObject) -> dict[str, Any]:
+def _digested(body: JsonObject) -> JsonObject:
     """Return the JSON of a case with what reaches a model as it was sent: variables, the reference, turns, results of tools."""
-    digested: dict[str, Any] = dict(body)
+    digested = dict(body)
     digested["vars"] = {name: InOrder(value) for name, value in body["vars"].items()}
     if "expected" in body:
         digested["expected"] = InOrder(body["expected"])

@@ -3,7 +3,7 @@
 They become a dataset of their own, whose cases have the ids of the cases that the outputs answer.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -70,7 +70,7 @@ def read_output_file(path: Path, case_ids: Sequence[str]) -> CaseSpool:
     return spool
 
 
-def _unmatched(by_case: dict[str, Any], case_ids: Sequence[str]) -> Iterator[FieldError]:
+def _unmatched(by_case: Collection[str], case_ids: Sequence[str]) -> Iterator[FieldError]:
     known = set(case_ids)
     missing = [case for case in case_ids if case not in by_case]
     unknown = [case for case in by_case if case not in known]

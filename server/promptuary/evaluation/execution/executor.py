@@ -1,7 +1,7 @@
 """The execution of a leased run from its first remaining item to its verdict; the worker and the command line both use it."""
 
 import threading
-from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from contextlib import ExitStack, aclosing
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -24,6 +24,7 @@ from promptuary.evaluation.execution.lease import LeaseLost, RunLeases
 from promptuary.evaluation.execution.result_loop import ExecutionSignals, Interrupted, Progress, ResultLoop
 from promptuary.evaluation.execution.resume import start_or_resume_run
 from promptuary.evaluation.execution.work import WorkItem, dataset_cases
+from promptuary.evaluation.json_object import JsonObject
 from promptuary.evaluation.plan import CaseResult
 from promptuary.evaluation.runs import store
 from promptuary.evaluation.runs.store import Run
@@ -170,7 +171,7 @@ class RunExecutor:
         Raises:
             SetupFailed: for a model whose package is not installed, and for a prompt whose variables fit no case.
         """
-        check_model: Callable[[str, Mapping[str, Any]], None] = getattr(self.models, "check", lambda name, config: None)
+        check_model: Callable[[str, JsonObject], None] = getattr(self.models, "check", lambda name, config: None)
         for model in plan_models(run.plan, suite):
             try:
                 check_model(model.name, model.config)

@@ -145,7 +145,6 @@ def _connect(settings: Settings) -> Any:
         raise Unavailable("the executor ray needs the package ray: pip install 'promptuary[ray]'") from None
     with _CONNECTING:
         if not ray.is_initialized():
-            options: dict[str, Any] = {} if settings.ray_address else {"include_dashboard": False}
             try:
                 ray.init(
                     address=settings.ray_address or "local",
@@ -153,7 +152,7 @@ def _connect(settings: Settings) -> Any:
                     log_to_driver=False,
                     configure_logging=False,
                     logging_level=logging.ERROR,
-                    **options,
+                    include_dashboard=None if settings.ray_address else False,
                 )
             except (ConnectionError, RuntimeError, ValueError) as error:
                 reason = _first_line(error) or type(error).__name__

@@ -22,9 +22,9 @@ from promptuary.evaluation.javascript.script import (
     JavaScriptStopped,
     JavaScriptThrew,
     Script,
+    ScriptRequest,
     ScriptValue,
     parse_answer,
-    request_fields,
 )
 from promptuary.models.calls.scope import time_limit_paused
 
@@ -91,12 +91,12 @@ class JavaScriptEngine:
             JavaScriptStopped: where a limit stopped it, or a promise is never settled.
             Unavailable: where the engine is not installed.
         """
-        return self._request(request_fields(script, values, check=False))
+        return self._exchange(self._request(script, values, check=False))
 
     def syntax_error(self, script: Script) -> str | None:
         """Return why a script is no JavaScript, or exports no such function; None where it is and does."""
         try:
-            self._request(request_fields(script, (), check=True))
+            self._exchange(self._request(script, (), check=True))
         except (JavaScriptThrew, JavaScriptStopped) as error:
             return error.message.removeprefix("the JavaScript threw ")
         return None
@@ -117,11 +117,13 @@ class JavaScriptEngine:
     def _threads(self) -> ThreadPoolExecutor:
         return ThreadPoolExecutor(self._count, thread_name_prefix="javascript")
 
-    def _request(self, fields: dict[str, Any]) -> ScriptValue:
-        limits = {"id": 1, "seconds": self._limits.seconds, "memory": self._limits.memory}
-        request = json.dumps(limits | fields, ensure_ascii=True).encode() + b"\n"
+    def _request(self, script: Script, values: Sequence[Any], *, check: bool) -> ScriptRequest:
+        return ScriptRequest(script, values, check, self._limits.seconds, self._limits.memory)
+
+    def _exchange(self, request: ScriptRequest) -> ScriptValue:
+        text = request.line()
         child = self._take()
-        line, expired = child.exchange(request, self._limits.deadline, ANSWER_LIMIT)
+        line, expired = child.exchange(text, self._limits.deadline, ANSWER_LIMIT)
         try:
             answer = json.loads(line)["answer"] if line.endswith(b"\n") and not expired else None
             if answer is not None:

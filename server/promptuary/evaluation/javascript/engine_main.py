@@ -36,15 +36,15 @@ def serve() -> None:
     for line in requests:
         text = line.decode("ascii")
         request = json.loads(text)
-        limit_cpu_time(request["seconds"])
-        response = {"id": request["id"], "answer": evaluate(prelude, text, request)}
+        seconds, memory = request["seconds"], request["memory"]
+        limit_cpu_time(seconds)
+        response = {"id": request["id"], "answer": evaluate(prelude, text, seconds, memory)}
         responses.write(json.dumps(response).encode() + b"\n")
         responses.flush()
 
 
-def evaluate(prelude: str, text: str, request: dict[str, Any]) -> str:
+def evaluate(prelude: str, text: str, seconds: float, memory: int) -> str:
     """Run one request in a context that is made, used and dropped here, within one deadline over all its jobs."""
-    seconds, memory = request["seconds"], request["memory"]
     too_long = json.dumps(TOO_LONG).replace("{seconds:g}", f"{seconds:g}")
     too_large = json.dumps(TOO_LARGE).replace("{megabytes:g}", f"{memory / 1024**2:g}")
     deadline = time.process_time() + seconds

@@ -102,25 +102,41 @@ class ScriptValue:
         return self.type in (ValueType.UNDEFINED, ValueType.NULL)
 
 
-def request_fields(script: Script, values: Sequence[Any], *, check: bool) -> dict[str, Any]:
-    """Return the fields of a request to the engine.
+@dataclass(frozen=True)
+class ScriptRequest:
+    """A request to the engine.
 
-    Args:
+    Attributes:
         script: to run.
         values: of the function's parameters, as JSON; numbers need not be finite.
         check: whether the script is only parsed.
+        seconds: of processor time.
+        memory: in bytes.
     """
-    tagged = not _is_finite(values)
-    return {
-        "parameters": list(script.parameters),
-        "body": script.body,
-        "source": script.source,
-        "name": script.name,
-        "values": _tag(list(values)) if tagged else list(values),
-        "tagged": tagged,
-        "graded": script.graded,
-        "check": check,
-    }
+
+    script: Script
+    values: Sequence[Any]
+    check: bool
+    seconds: float
+    memory: int
+
+    def line(self) -> bytes:
+        """Return the request as the engine's process reads it: JSON in ASCII, with a line break."""
+        script, tagged = self.script, not _is_finite(self.values)
+        body = {
+            "id": 1,
+            "seconds": self.seconds,
+            "memory": self.memory,
+            "parameters": list(script.parameters),
+            "body": script.body,
+            "source": script.source,
+            "name": script.name,
+            "values": _tag(list(self.values)) if tagged else list(self.values),
+            "tagged": tagged,
+            "graded": script.graded,
+            "check": self.check,
+        }
+        return json.dumps(body, ensure_ascii=True).encode() + b"\n"
 
 
 def parse_answer(answer: str) -> ScriptValue:

@@ -4,10 +4,11 @@ OpenAI's dashboard exports its hosted prompts as such files. Tests and assertion
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from promptuary.evaluation.json_object import JsonObject
 from promptuary.evaluation.promptfoo.config import read_config
 from promptuary.evaluation.promptfoo.files import PromptfooFolder
 from promptuary.evaluation.promptfoo.prompts import PROMPT_SUFFIXES, PromptfooPrompt, convert_prompt, read_prompts
@@ -154,7 +155,7 @@ def _add_settings(draft: ImportDraft, provider: Provider, settings: RawObject) -
     draft.source_paths |= {part: "providers" for part in ("model", "tools", "response_format", "config")}
 
 
-def _response_format(draft: ImportDraft, value: Mapping[str, Any], path: str) -> RawObject:
+def _response_format(draft: ImportDraft, value: JsonObject, path: str) -> RawObject:
     """Return a response format in the form of chat completions; that of OpenAI's Responses API has the schema unwrapped."""
     if value.get("type") == "json_schema" and "json_schema" not in value:
         draft.add_remark(path, "is written in the form of chat completions, under json_schema")

@@ -1,13 +1,13 @@
 """A translated promptfoo file as the files that a repository keeps: `evals/`, its dataset, and `prompts/`."""
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from promptuary.evaluation.case import case_to_json
+from promptuary.evaluation.json_object import JsonObject
 from promptuary.evaluation.promptfoo.raw import RawObject
 from promptuary.evaluation.promptfoo.translation import Translation
 from promptuary.evaluation.suites.suite import Suite, suite_to_json
@@ -33,7 +33,7 @@ def suite_file_texts(translation: Translation) -> dict[Path, str]:
     return texts
 
 
-def _suite_body(suite: Mapping[str, Any]) -> RawObject:
+def _suite_body(suite: JsonObject) -> RawObject:
     """Return a suite's definition as a file has it: without defaults."""
     body = {key: value for key, value in suite.items() if value != _default(key) or (key in _ALWAYS and value)}
     body["gate"] = [{key: value for key, value in gate.items() if value is not None} for gate in suite["gate"]]

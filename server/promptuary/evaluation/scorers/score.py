@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Protocol
 
 from promptuary.evaluation.case import Case
+from promptuary.evaluation.conversations.message import Message
 from promptuary.evaluation.conversations.trajectory import Trajectory
 from promptuary.evaluation.json_object import JsonObject
 from promptuary.models.calls.setup.errors import provider_error_text
@@ -67,7 +68,7 @@ class ScorerInput:
 
     case: Case
     output: str
-    messages: tuple[Mapping[str, Any], ...] = ()
+    messages: tuple[Message, ...] = ()
     latency_ms: float | None = 0.0
     passages: tuple[Passage, ...] = ()
     repeat: int = 0

@@ -16,7 +16,7 @@ def inline_suite_transforms(body: JsonObject, folder: Path, field_errors: list[F
         folder: of the file; nothing outside of it is read.
         field_errors: gets an error for each file that cannot be used.
     """
-    inlined: dict[str, Any] = dict(body)
+    inlined = dict(body)
     if "transform" in inlined:
         inlined["transform"] = _inline(inlined["transform"], folder, "transform", field_errors)
     by_model = inlined.get("model_transforms")

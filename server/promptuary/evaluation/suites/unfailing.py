@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from promptuary.core.errors import FieldError
+from promptuary.evaluation.json_object import JsonObject
 from promptuary.evaluation.scorers.spec import ScorerSpec
 from promptuary.evaluation.scorers.value_template import has_no_content, split_list
 from promptuary.prompt.errors import Invalid
@@ -75,5 +76,5 @@ def matches_everything(pattern: str) -> bool:
         return False
 
 
-def _is_unbounded(value: Mapping[str, Any]) -> bool:
+def _is_unbounded(value: JsonObject) -> bool:
     return value.get("max") is None and value.get("min") in (0, "0")

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from promptuary.evaluation.case import Case
+from promptuary.evaluation.json_object import JsonObject
 from promptuary.evaluation.plan import ApplicationDetail
 
 PROMPT = "prompt"
@@ -23,9 +24,28 @@ class ApplicationQuestion:
     """
 
     case: Case
-    values: Mapping[str, Any]
+    values: JsonObject
     prompt: str | None
     repeat: int
+
+
+@dataclass(frozen=True)
+class StatedToolCall:
+    """A call of a tool, as the application states that it made it.
+
+    Attributes:
+        name: of the tool.
+        arguments: as JSON; an object wherever the application follows a provider's form.
+        id: of the call; None where the application states none.
+    """
+
+    name: str
+    arguments: Any
+    id: Any = None
+
+    def json_body(self) -> JsonObject:
+        """Return the call as a model's reply has it."""
+        return {"name": self.name, "args": self.arguments, "id": self.id}
 
 
 @dataclass(frozen=True)
@@ -37,7 +57,7 @@ class ApplicationOutput:
         latency_ms: of the attempt that succeeded; None for an output that was there.
         tokens: `input` and `output`, where the application states both.
         cost: in US dollars, where the application states it.
-        tool_calls: each `{name, args, id}`; None where the application does not state them.
+        tool_calls: in their order; None where the application does not state them.
         finish_reason: why it stopped, in its own word.
         metadata: what else it states.
     """
@@ -46,9 +66,9 @@ class ApplicationOutput:
     latency_ms: float | None = None
     tokens: Mapping[str, int] | None = None
     cost: float | None = None
-    tool_calls: Sequence[Mapping[str, Any]] | None = None
+    tool_calls: Sequence[StatedToolCall] | None = None
     finish_reason: str | None = None
-    metadata: Mapping[str, Any] = field(default_factory=dict)
+    metadata: JsonObject = field(default_factory=dict)
 
 
 class Application(Protocol):

@@ -3,12 +3,12 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from promptuary.evaluation.applications.answer import output_text
 from promptuary.evaluation.applications.spec import TargetSpec
 from promptuary.evaluation.case import Case
-from promptuary.evaluation.conversations.conversation import TurnContext, user_message
+from promptuary.evaluation.conversations.conversation import TurnContext
+from promptuary.evaluation.conversations.message import user_message
 from promptuary.evaluation.conversations.trajectory import Step, StepType, Trajectory
 from promptuary.evaluation.plan import Variant
 from promptuary.evaluation.targets.application import PROMPT, Application, ApplicationOutput, ApplicationQuestion
@@ -176,10 +176,9 @@ def _trajectory(reply: ModelReply) -> Trajectory:
 
 
 def _reply(output: ApplicationOutput) -> ModelReply:
-    calls: tuple[Mapping[str, Any], ...] = tuple(output.tool_calls or ())
     return ModelReply(
         text=replace_refused(output_text(output.value)),
-        tool_calls=calls,
+        tool_calls=tuple(call.json_body() for call in output.tool_calls or ()),
         finish_reason=output.finish_reason,
         tokens=output.tokens,
         cost=output.cost,

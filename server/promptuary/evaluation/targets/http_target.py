@@ -14,7 +14,7 @@ from promptuary.evaluation.applications.redaction import Redaction
 from promptuary.evaluation.applications.spec import PROMPTFOO, HttpSpec, TargetSpec
 from promptuary.evaluation.javascript.engine import JavaScriptEngine
 from promptuary.evaluation.plan import ApplicationDetail
-from promptuary.evaluation.targets.application import PROMPT, ApplicationOutput, ApplicationQuestion
+from promptuary.evaluation.targets.application import PROMPT, ApplicationOutput, ApplicationQuestion, StatedToolCall
 from promptuary.evaluation.targets.errors import ApplicationFailed, ApplicationUnusable
 from promptuary.evaluation.targets.http_connection import HttpConnection
 from promptuary.evaluation.targets.http_scripts import HttpScripts
@@ -116,7 +116,7 @@ class HttpApplication:
         """Close the connections."""
         await self.connection.close()
 
-    def _calls(self, answer: HttpAnswer) -> Sequence[Mapping[str, Any]] | None:
+    def _calls(self, answer: HttpAnswer) -> Sequence[StatedToolCall] | None:
         """Return the calls of tools that an answer states; None where it states none in a form that is known."""
         if self.spec.tool_calls is None or not answer.is_json:
             return None

@@ -1,13 +1,14 @@
 """The prompt target: renders a version with a case's variables and calls the variant's model."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Protocol
 
 from promptuary.evaluation.case import Case
 from promptuary.evaluation.conversations.conversation import TurnContext
+from promptuary.evaluation.conversations.message import Message, user_message
 from promptuary.evaluation.conversations.trajectory import trajectory_of
 from promptuary.evaluation.json_object import JsonObject
 from promptuary.evaluation.plan import Variant
@@ -18,8 +19,18 @@ from promptuary.prompt.errors import Invalid
 from promptuary.prompt.model_settings import ModelSettings, model_settings
 from promptuary.prompt.templates.prepared import PreparedPrompt, RenderedPrompt
 
-CalledModel = tuple[str, Mapping[str, Any]]
-"""The name of a model, and its settings."""
+
+@dataclass(frozen=True)
+class CalledModel:
+    """The model that a variant calls.
+
+    Attributes:
+        name: in LangChain's `provider:model` form.
+        config: the settings of the prompt, and over them those of the variant.
+    """
+
+    name: str
+    config: JsonObject
 
 
 class PromptRenderer(Protocol):
@@ -56,18 +67,18 @@ class PromptTarget:
         """
         prepared, settings = self.prepared[variant.name], self._model_settings[variant.name]
         rendered = await self._render(case, prepared, turn)
-        messages = rendered.messages or ({"role": "user", "content": rendered.text or ""},)
+        messages = rendered.messages or (user_message(rendered.text or ""),)
         first = TurnMessages(messages, ()) if turn is None else turn_messages(rendered, prepared, turn)
         trace.messages, trace.passages = first.messages, rendered.passages
         tools = tuple(settings.tools or ())
         if turn is None:
-            reply = await self.client.ask(self._request(variant, repeat, [dict(message) for message in messages]))
+            reply = await self.client.ask(self._request(variant, repeat, messages))
             steps = trajectory_of([reply])
             return TargetReply(reply, messages, rendered.passages, tools, template=prepared.content.template, trajectory=steps)
 
-        async def ask(sent: list[dict[str, Any]]) -> ModelReply:
+        async def ask(sent: Sequence[Message]) -> ModelReply:
             trace.messages = tuple(sent)
-            return await self.client.ask(self._request(variant, repeat, list(sent)))
+            return await self.client.ask(self._request(variant, repeat, trace.messages))
 
         replies = await answer_turn(ask, first, turn, trace.replies)
         return TargetReply(
@@ -101,13 +112,13 @@ class PromptTarget:
                 return None
         return next((reasons[name] for name in waiting if name in reasons), None)
 
-    def _request(self, variant: Variant, repeat: int, messages: list[dict[str, Any]]) -> ModelRequest:
+    def _request(self, variant: Variant, repeat: int, messages: Sequence[Message]) -> ModelRequest:
         settings = self._model_settings[variant.name]
-        name, config = self._called_model(variant)
+        model = self._called_model(variant)
         return ModelRequest(
-            name,
-            messages,
-            config,
+            model.name,
+            [dict(message) for message in messages],
+            model.config,
             tools=settings.tools,
             response_format=settings.response_format,
             repeat=repeat,
@@ -120,7 +131,7 @@ class PromptTarget:
             if variant.model_spec is not None:
                 model = variant.called_model
                 name, config = model.name, {**config, **model.config}
-            self._called_models[variant.name] = name, config
+            self._called_models[variant.name] = CalledModel(name, config)
         return self._called_models[variant.name]
 
     async def _render(self, case: Case, prepared: PreparedPrompt, turn: TurnContext | None) -> RenderedPrompt:

@@ -1,18 +1,16 @@
 """A turn of a conversation with a prompt: the messages of its first call, and the further calls that answer tools."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from promptuary.evaluation.case import Case
 from promptuary.evaluation.conversations.conversation import (
-    Message,
     TurnContext,
     TurnReplies,
     answer_message,
     call_id,
-    user_message,
 )
+from promptuary.evaluation.conversations.message import Message, user_message
 from promptuary.evaluation.json_object import JsonObject
 from promptuary.models.calls import ModelReply
 from promptuary.prompt.errors import Invalid
@@ -20,7 +18,7 @@ from promptuary.prompt.templates.prepared import PreparedPrompt, RenderedPrompt
 
 HISTORY = "history"
 """The variable or placeholder for the conversation so far, where a prompt has several placeholders."""
-Ask = Callable[[list[dict[str, Any]]], Awaitable[ModelReply]]
+Ask = Callable[[Sequence[Message]], Awaitable[ModelReply]]
 
 
 @dataclass(frozen=True)
@@ -57,7 +55,7 @@ def history_variable(prepared: PreparedPrompt, turn: TurnContext) -> str | None:
 
 def turn_values(case: Case, prepared: PreparedPrompt, turn: TurnContext | None) -> JsonObject:
     """Return the values of a case that the prompt has variables for, with the conversation so far after what the case has."""
-    values: dict[str, Any] = {name: value for name, value in case.vars.items() if name in prepared.variables}
+    values = {name: value for name, value in case.vars.items() if name in prepared.variables}
     name = None if turn is None else history_variable(prepared, turn)
     if turn is not None and name is not None:
         own = values.get(name, [])
@@ -106,7 +104,7 @@ async def answer_turn(ask: Ask, messages: TurnMessages, turn: TurnContext, repli
     Raises:
         Invalid: for a call without a result, or more calls of the model than the case allows.
     """
-    sent: list[dict[str, Any]] = [dict(message) for message in messages.messages]
+    sent = list(messages.messages)
     added: list[Message] = list(messages.new)
     while True:
         reply = await ask(sent)
@@ -124,7 +122,7 @@ async def answer_turn(ask: Ask, messages: TurnMessages, turn: TurnContext, repli
             {"role": "tool", "tool_call_id": call_id(call, number), "content": turn.tools.answer(call["name"], call["args"])}
             for number, call in enumerate(reply.tool_calls)
         ]
-        sent += [dict(added[-1]), *results]
+        sent += [added[-1], *results]
         added += results
 
 

@@ -5,7 +5,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from promptuary.evaluation.targets.application import ApplicationOutput
+from promptuary.evaluation.json_object import JsonObject
+from promptuary.evaluation.targets.application import ApplicationOutput, StatedToolCall
 from promptuary.evaluation.targets.errors import ApplicationFailed
 
 ERROR_LIMIT = 500
@@ -49,13 +50,13 @@ def _required(value: Any, name: str) -> Any:
     return value
 
 
-def _metadata(returned: Mapping[str, Any]) -> Mapping[str, Any]:
+def _metadata(returned: JsonObject) -> JsonObject:
     metadata = returned.get("metadata")
     stated = {"version": returned["version"]} if isinstance(returned.get("version"), str) else {}
     return {**metadata, **stated} if isinstance(metadata, Mapping) else stated
 
 
-def _tokens(returned: Mapping[str, Any]) -> dict[str, int] | None:
+def _tokens(returned: JsonObject) -> dict[str, int] | None:
     for key, names in (("tokens", ("input", "output")), ("tokenUsage", ("prompt", "completion"))):
         usage = returned.get(key)
         counts = [_amount(usage.get(name)) for name in names] if isinstance(usage, Mapping) else []
@@ -65,8 +66,8 @@ def _tokens(returned: Mapping[str, Any]) -> dict[str, int] | None:
     return None
 
 
-def stated_calls(value: Any) -> tuple[Mapping[str, Any], ...] | None:
-    """Return calls of tools as `{name, args, id}`; None for what is no list of calls in this form or in OpenAI's.
+def stated_calls(value: Any) -> tuple[StatedToolCall, ...] | None:
+    """Return calls of tools; None for what is no list of calls as `{name, args, id}` or in OpenAI's form.
 
     A call that is in neither form makes all of them unknown: without it, a check that a tool was not used could pass.
     """
@@ -75,7 +76,7 @@ def stated_calls(value: Any) -> tuple[Mapping[str, Any], ...] | None:
     return known if len(known) == len(calls) else None
 
 
-def _call(item: Any) -> Mapping[str, Any] | None:
+def _call(item: Any) -> StatedToolCall | None:
     body = item.get("function", item) if isinstance(item, Mapping) else None
     if not isinstance(body, Mapping) or not isinstance(body.get("name"), str):
         return None
@@ -85,7 +86,7 @@ def _call(item: Any) -> Mapping[str, Any] | None:
             arguments = json.loads(arguments or "{}")
         except (ValueError, RecursionError):
             return None
-    return {"name": body["name"], "args": arguments, "id": item.get("id")}
+    return StatedToolCall(body["name"], arguments, item.get("id"))
 
 
 def _text(value: Any) -> str | None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from promptuary.evaluation.case import Case
+from promptuary.evaluation.json_object import JsonObject
 from promptuary.evaluation.plan import ApplicationDetail
 from promptuary.evaluation.targets.application import ApplicationOutput, ApplicationQuestion
 from promptuary.evaluation.targets.errors import ApplicationUnusable
@@ -57,7 +58,7 @@ class OutputColumn:
         """Release nothing."""
 
 
-def recorded_output(fields: Mapping[str, Any]) -> ApplicationOutput:
+def recorded_output(fields: JsonObject) -> ApplicationOutput:
     """Return an output with the figures beside it; a figure of another type, or that is no figure, counts as not known."""
     tokens = fields.get("tokens")
     counts = {name: _count(tokens.get(name)) for name in ("input", "output")} if isinstance(tokens, Mapping) else {}

@@ -1,11 +1,12 @@
 """The protocol of targets, and what a target returns."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from promptuary.evaluation.case import Case
-from promptuary.evaluation.conversations.conversation import Message, TurnContext
+from promptuary.evaluation.conversations.conversation import TurnContext
+from promptuary.evaluation.conversations.message import Message
 from promptuary.evaluation.conversations.trajectory import Trajectory
 from promptuary.evaluation.json_object import JsonObject
 from promptuary.evaluation.plan import ApplicationDetail, PassageDetail, ResultDetail, Variant
@@ -25,7 +26,7 @@ class TargetTrace:
         replies: of the model in the current turn of a conversation, also if the turn failed later.
     """
 
-    messages: Sequence[JsonObject] | None = None
+    messages: Sequence[Message] | None = None
     passages: Sequence[Passage] = ()
     application: ApplicationDetail = field(default_factory=ApplicationDetail)
     replies: list[ModelReply] = field(default_factory=list)
@@ -61,7 +62,7 @@ class TargetReply:
     """
 
     reply: ModelReply
-    messages: tuple[Mapping[str, Any], ...]
+    messages: tuple[Message, ...]
     passages: tuple[Passage, ...] = ()
     tools: tuple[JsonObject, ...] = ()
     timed: bool = True

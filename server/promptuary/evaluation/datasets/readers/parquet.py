@@ -7,7 +7,10 @@ import uuid
 from collections.abc import Iterator
 from typing import IO, Any
 
+from pydantic import JsonValue
+
 from promptuary.evaluation.datasets.readers.row import UNPACKED_LIMIT, FileErrors, Row, header_errors
+from promptuary.evaluation.json_object import JsonObject
 from promptuary.prompt.errors import FieldError
 
 _BATCH = 100
@@ -48,8 +51,8 @@ def parquet_rows(file: IO[bytes], errors: FileErrors) -> Iterator[Row]:
         errors.add(FieldError("", f"cannot be read as Parquet: {str(error).splitlines()[0][:200]}"))
 
 
-def _row(number: int, values: dict[str, Any], errors: FileErrors) -> Row | None:
-    converted: dict[str, Any] = {}
+def _row(number: int, values: JsonObject, errors: FileErrors) -> Row | None:
+    converted: dict[str, JsonValue] = {}
     for name, value in values.items():
         try:
             if value is not None:

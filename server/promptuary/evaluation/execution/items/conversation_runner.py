@@ -6,7 +6,6 @@ shown with the error, and what it cost is counted.
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from promptuary.core.clock import Clock
 from promptuary.evaluation.conversations.conversation import (
@@ -222,7 +221,7 @@ def _latency(progress: _Progress) -> float | None:
 
 def _turn_detail(answered: _AnsweredTurn, outcome: CombinedScore | None) -> TurnDetail:
     reply, latency = answered.response.reply, answered.response.latency_ms
-    tokens: Mapping[str, Any] = reply.tokens or {}
+    tokens: Mapping[str, int] = reply.tokens or {}
     detail = TurnDetail(
         messages=[dict(message) for message in answered.response.added],
         output=answered.output,

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 from pydantic import JsonValue
 
@@ -26,7 +26,7 @@ class CodeConfig(ScorerConfig):
 def code_context(sample: ScorerInput, config: CodeConfig) -> JsonObject:
     """Return what Python gets as `context`."""
     case = sample.case
-    context: dict[str, Any] = {
+    context = {
         "prompt": sample.prompt_text,
         "vars": case.vars,
         "test": {"id": case.id, "vars": case.vars, "expected": case.expected, "metadata": case.metadata},
@@ -36,7 +36,7 @@ def code_context(sample: ScorerInput, config: CodeConfig) -> JsonObject:
         "logProbs": None if sample.logprobs is None else list(sample.logprobs),
         "providerResponse": _provider_response(sample),
     }
-    return context | ({} if config.values is None else {"config": config.values})
+    return context if config.values is None else {**context, "config": config.values}
 
 
 def javascript_context(sample: ScorerInput, config: CodeConfig) -> JsonObject:
@@ -63,7 +63,7 @@ def javascript_context(sample: ScorerInput, config: CodeConfig) -> JsonObject:
     return context
 
 
-def _provider_response(sample: ScorerInput) -> dict[str, Any]:
+def _provider_response(sample: ScorerInput) -> JsonObject:
     stages = sample.stages
     return {
         "output": sample.output if stages is None else stages.case,

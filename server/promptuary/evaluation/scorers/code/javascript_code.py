@@ -106,7 +106,7 @@ def _components(verdict: JsonObject) -> tuple[WeightedScore, ...]:
     )
 
 
-def _entries(value: Any) -> dict[str, Any]:
+def _entries(value: Any) -> JsonObject:
     if isinstance(value, list):
         return {str(number): item for number, item in enumerate(value)}
     return value if isinstance(value, dict) else {}

@@ -1,7 +1,7 @@
 """The JavaScript of a scorer: an expression, the body of a function, or a file's content."""
 
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 from pydantic import JsonValue
 
@@ -9,6 +9,7 @@ from promptuary.evaluation.case import Case
 from promptuary.evaluation.javascript.host_names import host_name_error
 from promptuary.evaluation.javascript.script import Script
 from promptuary.evaluation.javascript.source import assertion_body, check_source, module_source
+from promptuary.evaluation.json_object import JsonObject
 from promptuary.evaluation.scorers.scorer_type import ScorerValue
 from promptuary.evaluation.scorers.value_template import ValueTemplate, parse_value
 from promptuary.prompt.errors import Invalid
@@ -83,7 +84,7 @@ class CaseJavaScriptValue(JavaScriptValue):
         return True
 
 
-def file_script(value: dict[str, Any], *, graded: bool) -> Script:
+def file_script(value: JsonObject, *, graded: bool) -> Script:
     """Return the function that a file exports, from the file's content in the suite.
 
     Args:

@@ -10,7 +10,7 @@ from typing import Any
 
 from promptuary.evaluation.json_object import JsonObject
 from promptuary.evaluation.scorers.json_schema.formats import AJV_FORMATS, find_format
-from promptuary.evaluation.scorers.json_schema.keywords import Errors, counted_keywords, own_keywords, with_nullable
+from promptuary.evaluation.scorers.json_schema.keywords import Errors, Keyword, counted_keywords, own_keywords, with_nullable
 from promptuary.evaluation.scorers.json_schema.walk import SchemaWalk
 from promptuary.evaluation.scorers.patterns.pattern import compile_javascript
 from promptuary.prompt.errors import Invalid
@@ -59,7 +59,11 @@ _META_SCHEMA: JsonObject = {
         "enum": {"type": "array", "items": True, "minItems": 1, "uniqueItems": True},
     },
 }
-_KEYWORDS: dict[str, Any] = {**jsonschema.Draft7Validator.VALIDATORS, **own_keywords(AJV_FORMATS), "multipleOf": _multiple_of}
+_KEYWORDS: dict[str, Keyword] = {
+    **jsonschema.Draft7Validator.VALIDATORS,
+    **own_keywords(AJV_FORMATS),
+    "multipleOf": _multiple_of,
+}
 _KEYWORDS["type"] = with_nullable(_KEYWORDS["type"])
 AjvValidator: type[Validator] = jsonschema.validators.create(
     meta_schema=_META_SCHEMA,

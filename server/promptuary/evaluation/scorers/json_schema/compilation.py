@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
 import referencing
 import referencing.exceptions
@@ -73,7 +73,8 @@ def _without_draft(schema: Any) -> Any:
     """Return a copy of a schema without `$schema`, by which the library would choose a validator of its own for a part."""
     plain = copy.deepcopy(schema)
     for part in SchemaWalk(lambda reference: None, definitions=True).parts(plain):
-        cast("dict[str, Any]", part).pop("$schema", None)
+        if isinstance(part, dict):
+            part.pop("$schema", None)
     return plain
 
 

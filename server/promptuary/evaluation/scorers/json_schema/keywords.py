@@ -21,15 +21,16 @@ from promptuary.prompt.json_schema.jsonschema_package import jsonschema
 
 Errors = Iterator[jsonschema.ValidationError]
 Keyword = Callable[[Any, Any, Any, Any], Iterable[jsonschema.ValidationError] | None]
+CountedKeyword = Callable[[Any, Any, Any, Any], Errors]
 
 
-def counted_keywords(keywords: Mapping[str, Keyword]) -> dict[str, Any]:
+def counted_keywords(keywords: Mapping[str, Keyword]) -> dict[str, CountedKeyword]:
     """Return keywords that count the steps of each evaluation."""
 
-    def counted(keyword: Keyword, steps: int) -> Keyword:
-        def apply(validator: Any, value: Any, instance: Any, schema: Any) -> Any:
+    def counted(keyword: Keyword, steps: int) -> CountedKeyword:
+        def apply(validator: Any, value: Any, instance: Any, schema: Any) -> Errors:
             count_steps(steps)
-            return keyword(validator, value, instance, schema) or ()
+            return iter(keyword(validator, value, instance, schema) or ())
 
         return apply
 

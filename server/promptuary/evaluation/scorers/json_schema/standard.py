@@ -12,6 +12,7 @@ from typing import Any, cast
 from promptuary.evaluation.json_object import JsonObject
 from promptuary.evaluation.scorers.json_schema.formats import STANDARD_FORMATS, find_format
 from promptuary.evaluation.scorers.json_schema.keywords import (
+    Keyword,
     compile_schema_pattern,
     counted_keywords,
     own_keywords,
@@ -121,7 +122,7 @@ def _has_draft_7_form(schema: JsonObject | bool) -> bool:
 
 @cache
 def _validator(draft: type[Validator]) -> type[Validator]:
-    keywords: dict[str, Any] = dict(draft.VALIDATORS)
+    keywords: dict[str, Keyword] = dict(draft.VALIDATORS)
     keywords |= {name: keyword for name, keyword in own_keywords(STANDARD_FORMATS).items() if name in keywords}
     keywords["type"] = with_nullable(keywords["type"])
     extended: type[Validator] = jsonschema.validators.extend(draft, counted_keywords(keywords))  # type: ignore[no-untyped-call]  # it has no types

@@ -121,7 +121,7 @@ def _is_written(text: str, name: str) -> bool:
 
 
 @cache
-def _signs() -> dict[str, Any]:
+def _signs() -> dict[str, re2_pattern.CompiledPattern]:
     """Return promptfoo's signs as RE2 patterns: as Python's own, two of them take quadratic time."""
     tag = r"<[a-zA-Z][a-zA-Z0-9-]*(?:\s[^>]*)?"
     known = "html|head|body|div|span|p|a|img|h[1-6]|ul|ol|li|table|tr|td|th|form|input|button|script|style|link|meta|br|hr"

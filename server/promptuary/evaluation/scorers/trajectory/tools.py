@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import JsonValue
 
 from promptuary.evaluation.conversations.trajectory import Step, Trajectory
+from promptuary.evaluation.json_object import JsonObject
 from promptuary.evaluation.scorers.dependencies import ScorerDependencies
 from promptuary.evaluation.scorers.score import BaseScorer, Score, ScorerInput
 from promptuary.evaluation.scorers.scorer_type import NoConfig, ScorerSettings, ScorerType
@@ -37,7 +38,7 @@ class StepRange:
     high: float | None
 
     @classmethod
-    def of(cls, value: Mapping[str, Any]) -> "StepRange":
+    def of(cls, value: JsonObject) -> "StepRange":
         """Read `min` and `max`.
 
         Raises:
@@ -96,7 +97,7 @@ class ToolsUsed(BaseScorer):
         reason = f"not called: {listed(missing)}" if missing else f"called: {listed(called)}"
         return Score.binary(self.name, not missing, f"{reason}; all calls: {listed(steps)}")
 
-    def _counted(self, value: Mapping[str, Any], steps: Trajectory) -> Score:
+    def _counted(self, value: JsonObject, steps: Trajectory) -> Score:
         matcher, bounds = tool_matcher(value, _BOUNDS), StepRange.of(value)
         bounds = StepRange(1 if bounds.low is None else bounds.low, bounds.high)
         matching = [step for step in steps if matcher.matches(step)]
@@ -186,7 +187,7 @@ def _step_count(value: Any) -> tuple[StepMatcher, StepRange]:
     return matcher, bounds
 
 
-def _bound(value: Mapping[str, Any], name: str) -> float | None:
+def _bound(value: JsonObject, name: str) -> float | None:
     bound = value.get(name)
     if bound is None:
         return None

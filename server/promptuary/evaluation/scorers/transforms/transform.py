@@ -46,7 +46,7 @@ class TransformContext:
     @property
     def body(self) -> JsonObject:
         """The context as JSON."""
-        body: dict[str, Any] = {"vars": self.vars, "prompt": dict(self.prompt)}
+        body = {"vars": self.vars, "prompt": dict(self.prompt)}
         return body if self.metadata is None else {**body, "metadata": self.metadata}
 
 

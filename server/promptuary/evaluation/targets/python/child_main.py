@@ -109,11 +109,9 @@ def load_function(request: Any) -> Function:
 
 def respond(responses: Any, number: int, *, value: Any = None, error: BaseException | None = None) -> None:
     """Write the response to a request in one line."""
-    body: dict[str, Any] = {"id": number}
     if error is None:
         try:
-            body["value"] = value
-            text = json.dumps(body, default=to_json, allow_nan=False)
+            text = json.dumps({"id": number, "value": value}, default=to_json, allow_nan=False)
             if len(text) > VALUE_LIMIT:
                 raise ValueError(f"the answer has more than {VALUE_LIMIT} characters")
         except Exception as refused:
