@@ -78,7 +78,6 @@ UNDESCRIBED = {
     "RegisteredOut.tools[]": "the provider's format",
     "ResultDetailOut.messages[]": "the messages as they were sent to the model",
     "TurnDetailOut.messages[]": "the messages as they were sent to the model",
-    "ResultDetailOut.passages[]": "the passages as they were stored",
     "ResultOut.expected": "any JSON value of the user's",
     "ResultOut.vars": "the user's own fields",
     "ScorerSpec": "a scorer of any type, also of a plugin",

@@ -23,7 +23,7 @@ from promptuary.evaluation.datasets.upload import MEDIA_TYPES
 from promptuary.prompt.text import CREDENTIAL, refused_character
 
 _DOCUMENT = re.compile(rb"/v1/collections/[^/]+/documents/")
-_DATASET_VERSIONS = re.compile(r"/v1/datasets/[^/]+/versions")
+_DATASET_VERSIONS = re.compile(r"/v1/datasets/[^/]+/versions/?")
 _SINGLE_FIELDS = frozenset(
     {
         b"host",

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, NamedTuple, TypedDict
 
 from promptuary.evaluation.json_object import JsonObject
+from promptuary.evaluation.score_detail import LabelledScores
 from promptuary.evaluation.suites.definition import SuiteDefinition
 from promptuary.evaluation.summary_model import VariantRole
 from promptuary.models.model_spec import ModelSpec, parse_model
@@ -188,7 +189,7 @@ class TurnDetail(TypedDict, total=False):
     output: str
     passed: bool | None
     score: float | None
-    scores: Mapping[str, Mapping[str, object]]
+    scores: LabelledScores
     latency_ms: float | None
     tokens_input: int | None
     tokens_output: int | None
@@ -215,7 +216,7 @@ class ResultDetail(TypedDict, total=False):
     answer: str
     passages: list[PassageDetail]
     application: ApplicationDetail
-    scores: Mapping[str, Mapping[str, object]]
+    scores: LabelledScores
     refusal: str
     reasoning: str
     invalid_tool_calls: list[JsonObject]

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import anyio
+import httpx
 import pytest
 
 from promptuary.evaluation.case import Case, case_to_json
@@ -91,10 +92,20 @@ def test_compressed_lines_and_other_kinds_are_415(local: Any, more: dict[str, st
 
 @pytest.mark.parametrize(
     ("method", "path"),
-    [("POST", "/v1/prompts/a/versions"), ("POST", "/v1/runs"), ("PUT", "/v1/suites/words"), ("POST", PATH + "/")],
+    [("POST", "/v1/prompts/a/versions"), ("POST", "/v1/runs"), ("PUT", "/v1/suites/words")],
 )
 def test_lines_are_accepted_on_one_route_only(local: Any, method: str, path: str) -> None:
     assert local.request(method, path, content=lines(*CASES), headers=LINES).status_code == 415
+
+
+def test_lines_for_the_path_with_a_slash_are_sent_on_and_not_read(
+    local: Any, app: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app, "_checks", replace(app._checks, body_limit=10))
+    sent_on = local.post(PATH + "/", content=lines(*CASES), headers=LINES, follow_redirects=False)
+    assert (sent_on.status_code, httpx.URL(sent_on.headers["location"]).path) == (307, PATH)
+    assert local.get("/v1/datasets/words").status_code == 404
+    assert local.post(PATH + "/", content=lines(*CASES), headers=LINES).status_code == 201
 
 
 @pytest.mark.parametrize(("role", "status"), [(None, 401), ("reader", 403)])

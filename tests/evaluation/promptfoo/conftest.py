@@ -1,13 +1,23 @@
-"""Promptfoo files of a test, translated."""
+"""Promptfoo files of a test, translated, and an engine for their JavaScript."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from factories.promptfoo_files import FILE, Read
+from promptuary.evaluation.javascript.engine import EngineLimits, JavaScriptEngine
 from promptuary.evaluation.promptfoo.translation import Translation, translate
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[JavaScriptEngine]:
+    """Start one engine for the tests of a module."""
+    engine = JavaScriptEngine(EngineLimits(deadline=120.0), processes=1)
+    yield engine
+    engine.close()
 
 
 @pytest.fixture

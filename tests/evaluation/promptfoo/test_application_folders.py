@@ -19,7 +19,7 @@ from promptuary.core.settings import read_settings
 from promptuary.evaluation.applications.answer import output_text
 from promptuary.evaluation.execution.runner import Runner
 from promptuary.evaluation.execution.work import work_items
-from promptuary.evaluation.javascript.engine import EngineLimits, JavaScriptEngine
+from promptuary.evaluation.javascript.engine import JavaScriptEngine
 from promptuary.evaluation.plan import CaseResult, DatasetRef, Plan, Variant
 from promptuary.evaluation.promptfoo.translation import Translation, UnsupportedParts, translate
 from promptuary.evaluation.scorers.dependencies import ScorerDependencies
@@ -40,13 +40,6 @@ ADDRESS = "127.0.0.1:8640"
 def stub() -> Iterator[LoopbackApplication]:
     with serve_application(PromptfooStub()) as application:
         yield application
-
-
-@pytest.fixture(scope="module")
-def engine() -> Iterator[JavaScriptEngine]:
-    engine = JavaScriptEngine(EngineLimits(deadline=120.0), processes=1)
-    yield engine
-    engine.close()
 
 
 def run(translation: Translation, folder: Path, engine: JavaScriptEngine) -> list[CaseResult]:

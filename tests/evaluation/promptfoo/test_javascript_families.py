@@ -2,14 +2,14 @@
 
 import asyncio
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from paths import GOLDEN, SHARED
-from promptuary.evaluation.javascript.engine import EngineLimits, JavaScriptEngine
+from factories.promptfoo_families import family_cases, is_that_of_the_captures
+from factories.scorers import no_model
+from promptuary.evaluation.javascript.engine import JavaScriptEngine
 from promptuary.evaluation.promptfoo.translation import UnsupportedParts, translate
 from promptuary.evaluation.scorers.dependencies import ScorerDependencies
 from promptuary.evaluation.scorers.per_case import CaseScorers, CombinedScore, score_output
@@ -24,39 +24,19 @@ FAMILIES = (
 NOT_IN_THE_LANGUAGE = ("localeCompare", "Intl", "TextEncoder", "Buffer")
 
 
-@pytest.fixture(scope="module")
-def engine() -> Iterator[JavaScriptEngine]:
-    """Start one engine for all families."""
-    engine = JavaScriptEngine(EngineLimits(deadline=120.0), processes=1)
-    yield engine
-    engine.close()
-
-
-def family_cases() -> list[Any]:
-    return [
-        pytest.param(test, id=f"{family}-{number}")
-        for family in FAMILIES
-        for number, test in enumerate(json.loads((GOLDEN / "promptfoo-families" / f"{family}.json").read_text())["tests"])
-    ]
-
-
 def judge(test: dict[str, Any], folder: Path, engine: JavaScriptEngine) -> CombinedScore:
     """Translate a file of one test, and score the text of `{{out}}`, which the echo model returns."""
     fields = {name: value for name, value in test.items() if name != "expected"}
     path = folder / "promptfooconfig.yaml"
     path.write_text(json.dumps({"prompts": ["{{out}}"], "providers": ["echo"], "tests": [fields]}))
     (case,) = translate(path).cases
-    scorers = CaseScorers.build((), ScorerDependencies(_nobody, _nobody, javascript=engine))
+    scorers = CaseScorers.build((), ScorerDependencies(no_model, no_model, javascript=engine))
     output = test["vars"]["out"]
     sample = ScorerInput(case, output, ({"role": "user", "content": output},), cost=0.0, model="echo:")
     return asyncio.run(score_output(scorers, sample, run_scorer))
 
 
-def _nobody(*_: Any, **__: Any) -> Any:
-    raise AssertionError("these scorers ask nobody")
-
-
-@pytest.mark.parametrize("test", family_cases())
+@pytest.mark.parametrize("test", family_cases(*FAMILIES))
 def test_a_test_with_javascript_has_the_verdict_of_promptfoo(
     test: dict[str, Any], tmp_path: Path, engine: JavaScriptEngine
 ) -> None:
@@ -80,6 +60,4 @@ def _near(score: float | None) -> Any:
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_family_is_that_of_the_captures_at_hand(family: str) -> None:
-    capture = SHARED / "data" / "promptfoo-js" / f"{family}.json"
-    own = json.loads((GOLDEN / "promptfoo-families" / f"{family}.json").read_text())
-    assert not capture.exists() or json.loads(capture.read_text()) == own
+    assert is_that_of_the_captures(family)

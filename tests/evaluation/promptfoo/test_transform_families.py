@@ -2,18 +2,18 @@
 
 import asyncio
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from paths import GOLDEN, SHARED
+from factories.promptfoo_families import family_cases, is_that_of_the_captures
+from factories.scorers import no_model
 from promptuary.evaluation.case import Case
 from promptuary.evaluation.execution.runner import Runner
 from promptuary.evaluation.execution.work import WorkItem
-from promptuary.evaluation.javascript.engine import EngineLimits, JavaScriptEngine
+from promptuary.evaluation.javascript.engine import JavaScriptEngine
 from promptuary.evaluation.plan import CaseResult, Variant
 from promptuary.evaluation.promptfoo.translation import translate
 from promptuary.evaluation.scorers.dependencies import ScorerDependencies
@@ -43,32 +43,12 @@ class EchoTarget:
         pass
 
 
-@pytest.fixture(scope="module")
-def engine() -> Iterator[JavaScriptEngine]:
-    """Start one engine for all families."""
-    engine = JavaScriptEngine(EngineLimits(deadline=120.0), processes=1)
-    yield engine
-    engine.close()
-
-
-def family_cases() -> list[Any]:
-    return [
-        pytest.param(test, id=f"{family}-{number}")
-        for family in FAMILIES
-        for number, test in enumerate(json.loads((GOLDEN / "promptfoo-families" / f"{family}.json").read_text())["tests"])
-    ]
-
-
-def nobody(*_: Any, **__: Any) -> Any:
-    raise AssertionError("these scorers ask nobody")
-
-
 def run_file(config: dict[str, Any], folder: Path, engine: JavaScriptEngine) -> list[CaseResult]:
     """Translate a file, and run its cases on the echo model."""
     path = folder / "promptfooconfig.yaml"
     path.write_text(json.dumps({"prompts": ["{{out}}"], "providers": ["echo"], **config}))
     translation = translate(path)
-    dependencies = ScorerDependencies(nobody, nobody, javascript=engine)
+    dependencies = ScorerDependencies(no_model, no_model, javascript=engine)
     transforms = RunTransforms.build(translation.suite.transform, translation.suite.model_transforms, dependencies)
     scorers = CaseScorers.build((), dependencies)
     runner = Runner(EchoTarget(), scorers, 1, 60.0, lambda: datetime(2026, 1, 1, tzinfo=UTC), transforms)
@@ -80,7 +60,7 @@ def run_file(config: dict[str, Any], folder: Path, engine: JavaScriptEngine) -> 
     return asyncio.run(run())
 
 
-@pytest.mark.parametrize("test", family_cases())
+@pytest.mark.parametrize("test", family_cases(*FAMILIES))
 def test_a_test_with_a_transform_has_the_verdict_of_promptfoo(
     test: dict[str, Any], tmp_path: Path, engine: JavaScriptEngine
 ) -> None:
@@ -95,9 +75,7 @@ def test_a_test_with_a_transform_has_the_verdict_of_promptfoo(
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_family_is_that_of_the_captures_at_hand(family: str) -> None:
-    capture = SHARED / "data" / "promptfoo-js" / f"{family}.json"
-    own = json.loads((GOLDEN / "promptfoo-families" / f"{family}.json").read_text())
-    assert not capture.exists() or json.loads(capture.read_text()) == own
+    assert is_that_of_the_captures(family)
 
 
 def test_a_providers_transform_comes_before_the_tests(tmp_path: Path, engine: JavaScriptEngine) -> None:

@@ -1,12 +1,12 @@
 """Runs of applications: planned, executed, compared and kept as evidence that no prompt can use."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
 
 import pytest
 
-from doubles.application import LoopbackApplication, as_json, serve_application
+from doubles.application import LoopbackApplication, as_json
 from promptuary.core.errors import InvalidRequest, NotFound
 from promptuary.core.settings import read_settings
 from promptuary.evaluation.case import Case
@@ -24,20 +24,6 @@ Make = Callable[..., Any]
 Open = Callable[[], AbstractContextManager[Any]]
 CASES = [Case("c1", {"question": "hi"}, "hi"), Case("c2", {"question": "no"}, "yes")]
 SCORERS = [{"type": "contains", "value": "{{expected}}", "name": "found"}]
-
-
-@pytest.fixture(scope="module")
-def served() -> Iterator[LoopbackApplication]:
-    with serve_application() as application:
-        yield application
-
-
-@pytest.fixture
-def app(served: LoopbackApplication) -> LoopbackApplication:
-    served.requests.clear()
-    served.fixed.clear()
-    served.version = "1"
-    return served
 
 
 @pytest.fixture
@@ -60,15 +46,15 @@ def store_suite(author: Open) -> Callable[..., None]:
     return store
 
 
-def http(app: LoopbackApplication, **more: Any) -> dict[str, Any]:
-    request = {"url": f"{app.url}/answer", "body": {"question": "{{question}}"}, "output": "$.answer"}
+def http(loopback: LoopbackApplication, **more: Any) -> dict[str, Any]:
+    request = {"url": f"{loopback.url}/answer", "body": {"question": "{{question}}"}, "output": "$.answer"}
     return {"name": "desk", "version": {"header": "X-App-Version"}, "http": request, **more}
 
 
 def test_an_application_is_a_variant_without_a_prompt(
-    app: LoopbackApplication, store_suite: Make, submit_run: Make, finish_run: Make
+    loopback: LoopbackApplication, store_suite: Make, submit_run: Make, finish_run: Make
 ) -> None:
-    store_suite(http(app))
+    store_suite(http(loopback))
     run = finish_run()
     (variant,) = run.plan.variants
     assert (variant.name, variant.target, variant.prompt, variant.version, variant.model) == ("desk", "desk", None, None, "")
@@ -76,16 +62,16 @@ def test_an_application_is_a_variant_without_a_prompt(
     assert run.state is RunState.FINISHED
     assert run.summary.variants[0].metrics["found"].interval.estimate == 0.5
     assert run.summary.variants[0].target_versions == ("1",)
-    assert len(app.requests) == 2
+    assert len(loopback.requests) == 2
 
 
 @pytest.mark.usefixtures("database")
 def test_evidence_of_an_application_has_its_versions_and_no_prompt(
-    app: LoopbackApplication, store_suite: Make, finish_run: Make, opened_database: Any, author: Open
+    loopback: LoopbackApplication, store_suite: Make, finish_run: Make, opened_database: Any, author: Open
 ) -> None:
-    store_suite(http(app), repeats=1)
+    store_suite(http(loopback), repeats=1)
     replies = [(200, {"X-App-Version": version, "Content-Type": "application/json"}, b'{"answer": "hi"}') for version in "21"]
-    app.fixed["/answer"] = replies
+    loopback.fixed["/answer"] = replies
     run: Run = finish_run()
     with opened_database.read() as session:
         (row,) = evidence_store.list_evidence(session, run.project, EvidenceFilter(run=run.id), limit=5)
@@ -100,11 +86,11 @@ def test_evidence_of_an_application_has_its_versions_and_no_prompt(
 
 
 def test_two_versions_of_an_application_are_compared_case_by_case(
-    app: LoopbackApplication, store_suite: Make, finish_run: Make, author: Open
+    loopback: LoopbackApplication, store_suite: Make, finish_run: Make, author: Open
 ) -> None:
-    store_suite(http(app))
+    store_suite(http(loopback))
     first = finish_run()
-    app.fixed["/answer"] = [as_json({"answer": "hi yes"})]
+    loopback.fixed["/answer"] = [as_json({"answer": "hi yes"})]
     second = finish_run()
     with author() as unit:
         comparison = RunService(unit).compare(second.id, first.id)
@@ -113,10 +99,10 @@ def test_two_versions_of_an_application_are_compared_case_by_case(
 
 
 def test_an_application_that_the_gate_names_is_the_baseline(
-    app: LoopbackApplication, store_suite: Make, finish_run: Make
+    loopback: LoopbackApplication, store_suite: Make, finish_run: Make
 ) -> None:
     gate = [{"metric": "found", "not_worse_than": "2.3", "by": 0.1}, {"metric": "found", "not_worse_than": "9", "by": 0.1}]
-    store_suite([http(app, version="2.4"), http(app, version="2.3")], gate=gate)
+    store_suite([http(loopback, version="2.4"), http(loopback, version="2.3")], gate=gate)
     run = finish_run()
     assert [(variant.name, variant.role) for variant in run.plan.variants] == [
         ("desk 2.4", VariantRole.CANDIDATE),
@@ -128,9 +114,9 @@ def test_an_application_that_the_gate_names_is_the_baseline(
 
 
 def test_the_requests_baseline_is_an_application_of_the_suite(
-    app: LoopbackApplication, store_suite: Make, submit_run: Make
+    loopback: LoopbackApplication, store_suite: Make, submit_run: Make
 ) -> None:
-    store_suite([http(app, version="2.4"), http(app, version="2.3")])
+    store_suite([http(loopback, version="2.4"), http(loopback, version="2.3")])
     assert submit_run(baseline="2.3").plan.variants[1].role is VariantRole.BASELINE
     with pytest.raises(NotFound, match=r"no application of the suite is called '9', .*; there are 'desk 2.4', 'desk 2.3'"):
         submit_run(baseline="9")
@@ -138,9 +124,9 @@ def test_the_requests_baseline_is_an_application_of_the_suite(
 
 @pytest.mark.parametrize("change", [{"label": "production"}, {"version": 1}, {"models": ["echo:"]}])
 def test_what_goes_with_prompts_is_refused(
-    app: LoopbackApplication, store_suite: Make, submit_run: Make, change: dict[str, Any]
+    loopback: LoopbackApplication, store_suite: Make, submit_run: Make, change: dict[str, Any]
 ) -> None:
-    store_suite(http(app))
+    store_suite(http(loopback))
     with pytest.raises(InvalidRequest, match="goes with a prompt, and the suite evaluates an application"):
         submit_run(**change)
 
@@ -170,14 +156,14 @@ def test_a_server_refuses_what_it_does_not_allow_before_the_first_call(store_sui
 
 
 def test_a_set_up_that_never_works_ends_the_run_with_its_reason(
-    app: LoopbackApplication, store_suite: Make, finish_run: Make
+    loopback: LoopbackApplication, store_suite: Make, finish_run: Make
 ) -> None:
-    app.fixed["/answer"] = [as_json({}, 401)]
-    store_suite(http(app), repeats=5, concurrency=1)
+    loopback.fixed["/answer"] = [as_json({}, 401)]
+    store_suite(http(loopback), repeats=5, concurrency=1)
     run = finish_run()
     assert run.state is RunState.FAILED
     assert "answered with status 401" in run.error
-    assert len(app.requests) == 3
+    assert len(loopback.requests) == 3
 
 
 @pytest.mark.usefixtures("database")

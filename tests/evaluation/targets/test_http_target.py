@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from doubles.application import LoopbackApplication, as_events, as_json, as_page, serve_application
+from doubles.application import LoopbackApplication, as_events, as_json, as_page
 from promptuary.core.allowed_hosts import AllowedHosts, HostRefused
 from promptuary.evaluation.applications.answer import AnswerUnreadable
 from promptuary.evaluation.applications.spec import TargetSpec
@@ -20,20 +20,6 @@ from promptuary.evaluation.targets.permissions import TargetPermissions
 from promptuary.prompt.errors import Invalid
 
 ANYWHERE = TargetPermissions(AllowedHosts(None), variables=None)
-
-
-@pytest.fixture(scope="module")
-def served() -> Iterator[LoopbackApplication]:
-    with serve_application() as application:
-        yield application
-
-
-@pytest.fixture
-def app(served: LoopbackApplication) -> LoopbackApplication:
-    served.requests.clear()
-    served.fixed.clear()
-    served.version = "1"
-    return served
 
 
 ENGINE = JavaScriptEngine(processes=1)
@@ -50,9 +36,9 @@ async def no_pause(_seconds: float) -> None:
 
 
 def application(
-    app: LoopbackApplication, path: str = "/answer", permissions: TargetPermissions = ANYWHERE, **spec: Any
+    loopback: LoopbackApplication, path: str = "/answer", permissions: TargetPermissions = ANYWHERE, **spec: Any
 ) -> HttpApplication:
-    http = {"url": app.url + path, "body": {"question": "{{question}}"}, **spec}
+    http = {"url": loopback.url + path, "body": {"question": "{{question}}"}, **spec}
     target = TargetSpec.model_validate({"http": http, "version": {"header": "X-App-Version"}})
     built = HttpApplication.build(target, permissions, 4, ENGINE)
     built.pause = no_pause
@@ -86,55 +72,55 @@ def failure(built: HttpApplication, kind: type[Exception]) -> str:
     return str(error)
 
 
-def test_the_output_and_the_version_are_those_of_the_answer(app: LoopbackApplication) -> None:
-    app.version = "2.4"
-    (output,) = ask(application(app, output="$.answer"))
+def test_the_output_and_the_version_are_those_of_the_answer(loopback: LoopbackApplication) -> None:
+    loopback.version = "2.4"
+    (output,) = ask(application(loopback, output="$.answer"))
     assert isinstance(output, ApplicationOutput)
     assert output.value == "You said: hi"
     assert output.latency_ms is not None
-    assert DETAILS[-1] == {"address": f"{app.url}/answer", "status": 200, "version": "2.4"}
+    assert DETAILS[-1] == {"address": f"{loopback.url}/answer", "status": 200, "version": "2.4"}
 
 
-def test_secrets_reach_the_application_and_no_result(app: LoopbackApplication, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_secrets_reach_the_application_and_no_result(loopback: LoopbackApplication, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("APP_KEY", "sk-12345")
-    (output,) = ask(application(app, "/echo", headers={"Authorization": "Bearer {{env.APP_KEY}}"}))
+    (output,) = ask(application(loopback, "/echo", headers={"Authorization": "Bearer {{env.APP_KEY}}"}))
     assert isinstance(output, ApplicationOutput)
-    assert app.requests[0]["headers"]["authorization"] == "Bearer sk-12345"
+    assert loopback.requests[0]["headers"]["authorization"] == "Bearer sk-12345"
     assert output.value["headers"]["authorization"] == "Bearer ***"
     assert "sk-12345" not in str(output)
 
 
-def test_a_variable_that_is_not_set_is_an_error_before_the_first_call(app: LoopbackApplication) -> None:
+def test_a_variable_that_is_not_set_is_an_error_before_the_first_call(loopback: LoopbackApplication) -> None:
     with pytest.raises(Invalid, match="the variable NO_SUCH_KEY of the environment is not set"):
-        application(app, headers={"X-Key": "{{env.NO_SUCH_KEY}}"})
-    assert app.requests == []
+        application(loopback, headers={"X-Key": "{{env.NO_SUCH_KEY}}"})
+    assert loopback.requests == []
 
 
-def test_the_programs_own_variables_are_never_passed_on(app: LoopbackApplication, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_programs_own_variables_are_never_passed_on(loopback: LoopbackApplication, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PROMPTUARY_API_KEY", "pmt_x")
     with pytest.raises(Invalid, match="PROMPTUARY_API_KEY is this program's own"):
-        application(app, headers={"X-Key": "{{env.PROMPTUARY_API_KEY}}"})
+        application(loopback, headers={"X-Key": "{{env.PROMPTUARY_API_KEY}}"})
 
 
-def test_an_error_that_may_pass_is_tried_again(app: LoopbackApplication) -> None:
+def test_an_error_that_may_pass_is_tried_again(loopback: LoopbackApplication) -> None:
     busy = (503, {"Retry-After": "1"}, b"busy")
-    app.fixed["/answer"] = [busy, (429, {}, b""), as_json({"answer": "done"})]
-    (output,) = ask(application(app, output="$.answer"))
+    loopback.fixed["/answer"] = [busy, (429, {}, b""), as_json({"answer": "done"})]
+    (output,) = ask(application(loopback, output="$.answer"))
     assert isinstance(output, ApplicationOutput)
-    assert (output.value, len(app.requests)) == ("done", 3)
+    assert (output.value, len(loopback.requests)) == ("done", 3)
 
 
-def test_an_error_that_stays_has_the_status_and_the_beginning_of_the_answer(app: LoopbackApplication) -> None:
-    app.fixed["/answer"] = [as_json({"detail": "no such user"}, 422)]
-    message = failure(application(app), ApplicationFailed)
-    assert message == f'{app.url}/answer answered with status 422 Unprocessable Entity: {{"detail": "no such user"}}'
-    assert len(app.requests) == 1
+def test_an_error_that_stays_has_the_status_and_the_beginning_of_the_answer(loopback: LoopbackApplication) -> None:
+    loopback.fixed["/answer"] = [as_json({"detail": "no such user"}, 422)]
+    message = failure(application(loopback), ApplicationFailed)
+    assert message == f'{loopback.url}/answer answered with status 422 Unprocessable Entity: {{"detail": "no such user"}}'
+    assert len(loopback.requests) == 1
 
 
-def test_statuses_that_the_suite_accepts_are_answers(app: LoopbackApplication) -> None:
-    app.fixed["/answer"] = [as_json({"error": "E404"}, 404)]
+def test_statuses_that_the_suite_accepts_are_answers(loopback: LoopbackApplication) -> None:
+    loopback.fixed["/answer"] = [as_json({"error": "E404"}, 404)]
     for status in (404, ["4xx"], "any"):
-        (output,) = ask(application(app, output="$.error", status=status))
+        (output,) = ask(application(loopback, output="$.error", status=status))
         assert isinstance(output, ApplicationOutput)
         assert output.value == "E404"
 
@@ -148,10 +134,10 @@ def test_statuses_that_the_suite_accepts_are_answers(app: LoopbackApplication) -
         ((302, {"Location": "https://login.example/"}, b""), "redirects to 'https://login.example', which is another host"),
     ],
 )
-def test_a_wrong_set_up_is_reported_with_a_remedy(app: LoopbackApplication, answer: Any, expected: str) -> None:
-    app.fixed["/answer"] = [answer]
-    assert expected in failure(application(app), ApplicationUnusable)
-    assert len(app.requests) == 1
+def test_a_wrong_set_up_is_reported_with_a_remedy(loopback: LoopbackApplication, answer: Any, expected: str) -> None:
+    loopback.fixed["/answer"] = [answer]
+    assert expected in failure(application(loopback), ApplicationUnusable)
+    assert len(loopback.requests) == 1
 
 
 @pytest.mark.parametrize(
@@ -163,8 +149,8 @@ def test_a_wrong_set_up_is_reported_with_a_remedy(app: LoopbackApplication, answ
         ("text.length > 5", True),
     ],
 )
-def test_the_output_may_be_an_expression(app: LoopbackApplication, expression: str, expected: Any) -> None:
-    (output,) = ask(application(app, output={"expression": expression}))
+def test_the_output_may_be_an_expression(loopback: LoopbackApplication, expression: str, expected: Any) -> None:
+    (output,) = ask(application(loopback, output={"expression": expression}))
     assert isinstance(output, ApplicationOutput), output
     assert output.value == expected
 
@@ -177,80 +163,82 @@ def test_the_output_may_be_an_expression(app: LoopbackApplication, expression: s
         ("json => json", "the expression of the output returned a function"),
     ],
 )
-def test_an_expression_without_an_output_is_an_error(app: LoopbackApplication, expression: str, expected: str) -> None:
-    assert expected in failure(application(app, output={"expression": expression}), AnswerUnreadable)
+def test_an_expression_without_an_output_is_an_error(loopback: LoopbackApplication, expression: str, expected: str) -> None:
+    assert expected in failure(application(loopback, output={"expression": expression}), AnswerUnreadable)
 
 
-def test_an_expression_that_is_no_javascript_is_refused_before_the_first_call(app: LoopbackApplication) -> None:
+def test_an_expression_that_is_no_javascript_is_refused_before_the_first_call(loopback: LoopbackApplication) -> None:
     with pytest.raises(ApplicationUnusable, match="`output` is no JavaScript: SyntaxError"):
-        application(app, output={"expression": "json.answer +"})
-    assert app.requests == []
+        application(loopback, output={"expression": "json.answer +"})
+    assert loopback.requests == []
 
 
-def test_statuses_may_be_an_expression(app: LoopbackApplication) -> None:
-    app.fixed["/answer"] = [as_json({"answer": "partly"}, 422)]
+def test_statuses_may_be_an_expression(loopback: LoopbackApplication) -> None:
+    loopback.fixed["/answer"] = [as_json({"answer": "partly"}, 422)]
     accepted, refused = ({"expression": f"status < {limit}"} for limit in (500, 400))
-    (output,) = ask(application(app, output="$.answer", status=accepted))
+    (output,) = ask(application(loopback, output="$.answer", status=accepted))
     assert isinstance(output, ApplicationOutput)
-    assert "status 422" in failure(application(app, status=refused), ApplicationFailed)
+    assert "status 422" in failure(application(loopback, status=refused), ApplicationFailed)
 
 
-def test_a_page_is_an_output_where_the_suite_wants_the_text(app: LoopbackApplication) -> None:
-    app.fixed["/answer"] = [as_page()]
-    (output,) = ask(application(app, output="text"))
+def test_a_page_is_an_output_where_the_suite_wants_the_text(loopback: LoopbackApplication) -> None:
+    loopback.fixed["/answer"] = [as_page()]
+    (output,) = ask(application(loopback, output="text"))
     assert isinstance(output, ApplicationOutput)
     assert "Sign in" in output.value
 
 
-def test_a_redirect_within_the_host_is_followed_with_its_body(app: LoopbackApplication) -> None:
-    app.fixed["/old"] = [(307, {"Location": "/answer"}, b"")]
-    (output,) = ask(application(app, "/old", output="$.answer"))
+def test_a_redirect_within_the_host_is_followed_with_its_body(loopback: LoopbackApplication) -> None:
+    loopback.fixed["/old"] = [(307, {"Location": "/answer"}, b"")]
+    (output,) = ask(application(loopback, "/old", output="$.answer"))
     assert isinstance(output, ApplicationOutput)
     assert output.value == "You said: hi"
 
 
-def test_a_redirect_that_never_ends_is_an_error(app: LoopbackApplication) -> None:
-    app.fixed["/answer"] = [(302, {"Location": "/answer"}, b"")]
-    assert "redirects more than 5 times" in failure(application(app), ApplicationUnusable)
+def test_a_redirect_that_never_ends_is_an_error(loopback: LoopbackApplication) -> None:
+    loopback.fixed["/answer"] = [(302, {"Location": "/answer"}, b"")]
+    assert "redirects more than 5 times" in failure(application(loopback), ApplicationUnusable)
 
 
-def test_a_stream_of_events_is_one_output(app: LoopbackApplication) -> None:
-    app.fixed["/answer"] = [as_events('{"delta": "Hel"}', '{"delta": "lo"}', "[DONE]")]
-    (output,) = ask(application(app, output="$.delta"))
+def test_a_stream_of_events_is_one_output(loopback: LoopbackApplication) -> None:
+    loopback.fixed["/answer"] = [as_events('{"delta": "Hel"}', '{"delta": "lo"}', "[DONE]")]
+    (output,) = ask(application(loopback, output="$.delta"))
     assert isinstance(output, ApplicationOutput)
     assert output.value == "Hello"
 
 
-def test_an_answer_over_the_limit_is_an_error(app: LoopbackApplication, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_answer_over_the_limit_is_an_error(loopback: LoopbackApplication, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("promptuary.evaluation.targets.http_connection.ANSWER_LIMIT", 100)
-    app.fixed["/answer"] = [(200, {}, b"x" * 101)]
-    assert "sent more than 100 bytes" in failure(application(app), ApplicationFailed)
+    loopback.fixed["/answer"] = [(200, {}, b"x" * 101)]
+    assert "sent more than 100 bytes" in failure(application(loopback), ApplicationFailed)
 
 
-def test_an_application_that_does_not_run_is_named_with_the_remedy(app: LoopbackApplication) -> None:
+def test_an_application_that_does_not_run_is_named_with_the_remedy(loopback: LoopbackApplication) -> None:
     built = application(LoopbackApplication("http://127.0.0.1:1"))
     message = failure(built, ApplicationUnreachable)
     assert message == "http://127.0.0.1:1/answer cannot be reached: nothing listens there; is the application running?"
 
 
-def test_a_server_asks_only_hosts_that_are_listed(app: LoopbackApplication) -> None:
+def test_a_server_asks_only_hosts_that_are_listed(loopback: LoopbackApplication) -> None:
     nowhere = TargetPermissions(AllowedHosts(frozenset()))
-    assert "an operator can list it in PROMPTUARY_TARGET_HOSTS" in failure(application(app, permissions=nowhere), HostRefused)
+    assert "an operator can list it in PROMPTUARY_TARGET_HOSTS" in failure(
+        application(loopback, permissions=nowhere), HostRefused
+    )
     listed = TargetPermissions(AllowedHosts(frozenset({"127.0.0.0/8"})))
-    (output,) = ask(application(app, permissions=listed))
+    (output,) = ask(application(loopback, permissions=listed))
     assert isinstance(output, ApplicationOutput)
 
 
-def test_a_name_that_resolves_to_a_private_address_is_not_asked(app: LoopbackApplication) -> None:
+def test_a_name_that_resolves_to_a_private_address_is_not_asked(loopback: LoopbackApplication) -> None:
     permissions = TargetPermissions(AllowedHosts(frozenset({"localhost.example", "10.0.0.0/8"})))
 
     async def resolve(*_: Any) -> list[dict[str, Any]]:
         return [{"hostname": "localhost.example", "host": "127.0.0.1", "port": 80, "family": 2, "proto": 0, "flags": 0}]
 
     spec = {"url": "http://localhost.example/answer"}
-    built = application(app, permissions=permissions, **spec)
+    built = application(loopback, permissions=permissions, **spec)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("aiohttp.ThreadedResolver.resolve", resolve)
         message = failure(built, HostRefused)
     assert "resolves to 127.0.0.1, which is not public" in message
-    assert app.requests == []
+    assert loopback.requests == []

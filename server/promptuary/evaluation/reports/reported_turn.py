@@ -4,8 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
+from promptuary.evaluation.conversations.message import Message
 from promptuary.evaluation.conversations.transcript import transcript
 from promptuary.evaluation.reports.formatting import format_number
+from promptuary.evaluation.score_detail import LabelledScores
 
 
 @dataclass(frozen=True)
@@ -24,11 +26,11 @@ class ReportedTurn:
         cost: None where it is not known.
     """
 
-    messages: Sequence[Mapping[str, Any]]
+    messages: Sequence[Message]
     output: str
     passed: bool | None = None
     score: float | None = None
-    scores: Mapping[str, Mapping[str, Any]] | None = None
+    scores: LabelledScores | None = None
     latency_ms: float | None = None
     tokens_input: int | None = None
     tokens_output: int | None = None

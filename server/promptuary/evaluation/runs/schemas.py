@@ -130,6 +130,15 @@ class ScoreDetailOut(BaseModel):
     parts: "list[ScoreDetailOut] | None" = None
 
 
+class PassageDetailOut(BaseModel):
+    """A passage that was retrieved for the prompt, with its score in the search."""
+
+    document: str
+    chunk: int
+    digest: str
+    score: float
+
+
 class InvalidToolCallOut(BaseModel):
     """A call of a tool whose arguments are no JSON object; `args` is as the model wrote them."""
 
@@ -170,7 +179,7 @@ class ResultDetailOut(BaseModel):
 
     scores: dict[str, ScoreDetailOut] | None = None
     messages: list[dict[str, Any]] | None = None
-    passages: list[dict[str, Any]] | None = None
+    passages: list[PassageDetailOut] | None = None
     refusal: str | None = None
     reasoning: str | None = None
     answer: str | None = None

@@ -246,13 +246,17 @@ def release_run(session: Session, run: Run) -> bool:
 
 def interrupt_run(session: Session, run: Run, at: datetime) -> bool:
     """End a lease, so that the run waits until somebody resumes it; return False when the lease is lost."""
-    return _change(session, run, **_interruption(at))
+    return _change(session, run, state=RunState.INTERRUPTED, finished_at=at, lease_until=None)
 
 
 def interrupt_run_of_anyone(session: Session, run_id: str, at: datetime) -> bool:
     """Stop a run until somebody resumes it; its worker learns of it at its next write. Return False when the run is over."""
     pending = col(RunRow.state).in_([RunState.QUEUED, RunState.RUNNING])
-    change = update(RunRow).where(col(RunRow.id) == run_id, pending).values(**_interruption(at))
+    change = (
+        update(RunRow)
+        .where(col(RunRow.id) == run_id, pending)
+        .values(state=RunState.INTERRUPTED, finished_at=at, lease_until=None)
+    )
     return session.execute(change.returning(col(RunRow.id))).scalar_one_or_none() is not None
 
 
@@ -366,10 +370,6 @@ def _change(session: Session, run: Run, **values: Any) -> bool:
     same_lease = (col(RunRow.id) == run.id, col(RunRow.fence) == run.fence, col(RunRow.state) == RunState.RUNNING)
     change = update(RunRow).where(*same_lease).values(**values).returning(col(RunRow.id))
     return session.execute(change).scalar_one_or_none() is not None
-
-
-def _interruption(at: datetime) -> dict[str, Any]:
-    return {"state": RunState.INTERRUPTED, "finished_at": at, "lease_until": None}
 
 
 def _run(session: Session, row: RunRow) -> Run:

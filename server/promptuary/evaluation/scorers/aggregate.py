@@ -5,9 +5,10 @@ score at all. The verdict is a pass if no score with a weight failed; with a thr
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from promptuary.evaluation.score_detail import ScoreDetail
 from promptuary.evaluation.scorers.score import WeightedScore
 
 
@@ -73,10 +74,10 @@ def metric_scores(parts: Sequence[WeightedScore]) -> dict[str, float | None]:
     return {metric: _finite(_metric(of_metric)) for metric, of_metric in shares.items()}
 
 
-def score_json(part: WeightedScore) -> dict[str, object]:
+def score_json(part: WeightedScore) -> ScoreDetail:
     """Return a score as the JSON that is stored with a result and shown to people."""
     score = part.score
-    body: dict[str, object] = {
+    body: ScoreDetail = {
         "passed": score.passed,
         "score": _finite(score.score),
         "reason": score.reason,
@@ -133,7 +134,3 @@ def _decide(score: float | None, all_passed: bool, threshold: float | None) -> O
 def _finite(score: float | None) -> float | None:
     """Return a score, or None for one that is not finite, which JSON and tables cannot have."""
     return score if score is not None and math.isfinite(score) else None
-
-
-LabelledScores = Mapping[str, Mapping[str, object]]
-"""The scores of an output as JSON, each under a label of its own."""

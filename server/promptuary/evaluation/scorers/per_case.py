@@ -2,13 +2,14 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 
 from promptuary.evaluation.case import Case
 from promptuary.evaluation.json_object import JsonObject
-from promptuary.evaluation.scorers.aggregate import LabelledScores, combine_scores, metric_scores, score_json
+from promptuary.evaluation.score_detail import LabelledScores, ScoreDetail
+from promptuary.evaluation.scorers.aggregate import combine_scores, metric_scores, score_json
 from promptuary.evaluation.scorers.assert_set import AssertSet, EachTurn
 from promptuary.evaluation.scorers.dependencies import ScorerDependencies
 from promptuary.evaluation.scorers.factory import build_scorer
@@ -138,7 +139,7 @@ class CaseScorers:
 def combine_parts(parts: Sequence[WeightedScore], threshold: float | None) -> CombinedScore:
     """Combine scores with their weights and metrics; with a threshold, the combined score decides."""
     outcome = combine_scores(parts, threshold)
-    labelled: dict[str, Mapping[str, object]] = {}
+    labelled: dict[str, ScoreDetail] = {}
     for part in parts:
         labelled[_free_label(part.score.name, labelled)] = score_json(part)
     return CombinedScore(outcome.passed, outcome.score, metric_scores(parts), labelled)
@@ -174,7 +175,7 @@ def _build_case_scorer(text: str, dependencies: ScorerDependencies | None) -> Ap
         return AppliedScorer(unbuilt, name, from_case=True)
 
 
-def _free_label(name: str, labels: Mapping[str, object]) -> str:
+def _free_label(name: str, labels: Collection[str]) -> str:
     if name not in labels:
         return name
     return next(label for number in range(2, len(labels) + 3) if (label := f"{name} {number}") not in labels)
