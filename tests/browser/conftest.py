@@ -35,6 +35,19 @@ class Service:
     make_key: Callable[[str, str], str]
     data: Path
 
+    def make_person(self, name: str, role: str) -> str:
+        """Make a person with a role, and return a key of theirs."""
+        operator = self.make_key("operator", "operator")
+        person = self.call(operator, "POST", "/people", {"name": name, "role": role})["id"]
+        key: str = self.call(operator, "POST", "/keys", {"name": "personal", "role": role, "person": person})["key"]
+        return key
+
+    def make_code(self, key: str) -> str:
+        """Make a one-time code of the person whose key it is."""
+        person = self.call(key, "GET", "/self")["actor_id"].removeprefix("person:")
+        code: str = self.call(self.make_key("operator", "operator"), "POST", f"/people/{person}/codes")["code"]
+        return code
+
     def call(self, key: str, method: str, path: str, body: Any = None) -> Any:
         """Call the API, require success, and return the response's JSON."""
         answer = httpx.request(method, f"{self.api}/v1{path}", json=body, headers={"Authorization": f"Bearer {key}"})
@@ -196,6 +209,6 @@ def reviewer_at_queue(service: Service, page: Any, request: pytest.FixtureReques
         service.call(author, "PUT", f"/queues/{name}", {"instructions": "Is the output right?"})
         rows = [{"source": f"item-{number}", "payload": payload} for number, payload in enumerate(payloads)]
         service.call(author, "POST", f"/queues/{name}/items", {"items": rows})
-        return ReviewerAtQueue(service, page, name, service.make_key(name, "reviewer"), author)
+        return ReviewerAtQueue(service, page, name, service.make_person(name, "reviewer"), author)
 
     return create

@@ -15,7 +15,7 @@ HOSTILE = "![x](http://elsewhere.test/x.png) <img src='http://elsewhere.test/y.p
 @pytest.fixture(scope="module")
 def runs(service: Any, worker: None) -> tuple[str, str, str]:
     """Two runs of one suite, each of another version, by their ids, and the key that made them."""
-    author = service.make_key("an evaluator", "author")
+    author = service.make_person("an evaluator", "author")
     for template in ("It is {{a}}.", "I think that it is {{b}}."):
         version = {"type": "text", "template": template}
         service.call(author, "POST", "/prompts/browser.runs/versions", version)

@@ -157,3 +157,16 @@ def test_the_table_of_roles_names_every_route_and_role(run: Run) -> None:
     table = run("key", "roles").out
     assert "| `GET /v1/prompts/{name}` | `prompt:lookup` | ✓ |" in table
     assert "`PUT /v1/suites/{suite}` | `run:write`, to change something `suite:write`" in table
+
+
+def test_a_rule_for_pipelines_is_added_listed_and_removed(run: Run) -> None:
+    options = ("--branch", "main", "--event", "push", "--minutes", 30, "--allow", "suite:write")
+    rule = run("key", "rule", "add", "acme/prompts", *options, "--json").json
+    assert (rule["issuer"], rule["minutes"]) == ("https://token.actions.githubusercontent.com", 30)
+    assert run("key", "rule", "list", "--json").json == [rule]
+    row = run("key", "rule", "list").out.splitlines()[1]
+    assert row == f"{rule['id']}\t{rule['issuer']}\tacme/prompts\tmain\t\tpush\t30\tsuite:write"
+    assert run("key", "rule", "remove", rule["id"]).out == f"rule {rule['id']} is removed\n"
+    assert run("key", "rule", "list", "--json").json == []
+    refused = run("key", "rule", "add", "acme/prompts", "--branch", "main", "--issuer", "https://evil.test")
+    assert (refused.code, "PROMPTUARY_KEYLESS_ISSUERS" in refused.err) == (64, True)

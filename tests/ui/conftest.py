@@ -27,7 +27,7 @@ def connection(api: Any) -> Iterator[httpx.Client]:
 
 @pytest.fixture
 def app_test(connection: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
-    """Open the app: `app_test()` at the sign-in, `app_test(key)` signed in; more arguments are the address's query."""
+    """Open the app: `app_test()` without a session, `app_test(key)` with one; more arguments are the address's query."""
     from streamlit.testing.v1 import AppTest
 
     from promptuary_ui import session
@@ -36,12 +36,10 @@ def app_test(connection: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> Calla
     session._connection.cache_clear()
 
     def open_page(key: str | None = None, **query: str) -> Any:
+        monkeypatch.setattr(session, "token", lambda: key)
         page = AppTest.from_file(str(APP), default_timeout=20)
         page.query_params.update(query)
         page.run()
-        if key is not None:
-            page.text_input[0].set_value(key)
-            button(page, "Sign in").click().run()
         assert not page.exception
         return page
 
@@ -77,12 +75,12 @@ def open_page(
 
     with httpx.Client(base_url="http://api.test", transport=httpx.MockTransport(answer)) as client:
         monkeypatch.setattr(session, "connect", lambda _url: client)
+        monkeypatch.setattr(session, "token", lambda: "pms_mine")
         session._connection.cache_clear()
 
         def page(name: str, scopes: tuple[str, ...] = (), **query: str) -> Any:
             script = f"from promptuary_ui.page import {name}\n{name}.show()"
             app_page = AppTest.from_string(script, default_timeout=30)
-            app_page.session_state["promptuary.key"] = "pmt_mine"
             app_page.session_state["promptuary.who"] = Caller(project="p", actor="key:me", role="ci", scopes=frozenset(scopes))
             app_page.query_params.update(query)
             app_page.run()
@@ -101,8 +99,3 @@ def page_text() -> Callable[[Any], str]:
         return "\n".join(str(element.value) for kind in (*kinds, page.success, page.warning) for element in kind)
 
     return content
-
-
-def button(page: Any, label: str) -> Any:
-    """Find a button by its label."""
-    return next(element for element in page.button if element.label == label)

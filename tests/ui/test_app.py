@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import httpx
 import pytest
 
 from promptuary_ui.components import press_guard
@@ -34,20 +35,35 @@ def decided(local: Any) -> list[tuple[str, str, str]]:
     return [(row["source"], row["decision"], row["comment"]) for row in rows]
 
 
+def redirect(page: Any) -> str:
+    """Return the script that takes the browser to the sign-in page."""
+    (script,) = [element.proto.body for element in page.get("html") if "/sign-in" in element.proto.body]
+    return str(script)
+
+
 def test_nobody_sees_a_page_before_signing_in(sqlite: Any, app_test: Any, queue: str) -> None:
     page = app_test(queue=queue)
-    assert [element.label for element in page.text_input] == ["API key"]
+    assert "const reason = null" in redirect(page)
     assert texts(page) == []
+    assert not page.button
 
 
-def test_a_bad_key_is_refused_with_the_servers_message(sqlite: Any, app_test: Any) -> None:
-    page = app_test("pmt_nonsense")
-    assert "The key is not valid" in page.error[0].value
-    assert [element.label for element in page.text_input] == ["API key"]
+@pytest.mark.parametrize("credential", ["pmt_nonsense", "pms_nonsense", "pmt_é"])
+def test_a_session_that_is_none_leads_to_the_sign_in(sqlite: Any, app_test: Any, credential: str) -> None:
+    assert 'const reason = "ended"' in redirect(app_test(credential))
 
 
-def test_a_key_with_characters_that_no_header_allows_is_refused(sqlite: Any, app_test: Any) -> None:
-    assert "characters that no key has" in app_test("pmt_é").error[0].value
+def test_a_service_that_does_not_respond_is_no_sign_out(
+    sqlite: Any, app_test: Any, key: Any, connection: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_arguments: Any, **_options: Any) -> None:
+        raise httpx.ConnectError("refused")
+
+    page = app_test(key("reviewer"))
+    monkeypatch.setattr(connection, "request", fails)
+    page.run()
+    assert not [element for element in page.get("html") if "/sign-in" in element.proto.body]
+    assert page.error
 
 
 def test_a_reviewer_sees_one_item_and_decides_it_with_a_comment(
@@ -153,13 +169,14 @@ def test_a_key_that_ends_signs_out(sqlite: Any, app_test: Any, queue: str, key: 
     page = app_test(key("reviewer", days=1), queue=queue)
     clock.move(days=2)
     page.run()
-    assert "no longer valid" in page.info[0].value
-    assert [element.label for element in page.text_input] == ["API key"]
+    assert 'const reason = "ended"' in redirect(page)
+    assert texts(page) == []
 
 
-def test_signing_out_forgets_the_key(sqlite: Any, app_test: Any, key: Any) -> None:
-    page = app_test(key("reviewer"))
-    next(element for element in page.button if element.label == "Sign out").click().run()
-    assert [element.label for element in page.text_input] == ["API key"]
-    assert page.text_input[0].value == ""
-    assert "promptuary.key" not in page.session_state
+def test_a_session_ended_while_a_button_is_pressed_signs_out(
+    sqlite: Any, app_test: Any, queue: str, key: Any, clock: Any
+) -> None:
+    page = app_test(key("reviewer", days=1), queue=queue)
+    clock.move(days=2)
+    click_button(page, "Approve")
+    assert 'const reason = "ended"' in redirect(page)

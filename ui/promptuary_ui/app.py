@@ -7,9 +7,10 @@ from typing import Any
 import streamlit as st
 
 from promptuary_ui import session
+from promptuary_ui.client import ApiError
 from promptuary_ui.components.error_display import display_errors
 from promptuary_ui.components.text import escape_markdown
-from promptuary_ui.page import deliveries, prompts, review, runs, schedules, sign_in
+from promptuary_ui.page import account, deliveries, prompts, review, runs, schedules, sign_in
 from promptuary_ui.wire.caller import Caller
 
 HERE = Path(__file__).parent
@@ -28,6 +29,7 @@ def pages(scopes: Collection[str]) -> dict[Any, str]:
         ("run:read", schedules.show, "Schedules", ":material/calendar_clock:"),
         ("prompt:read", prompts.show, "Prompts", ":material/description:"),
         ("project:manage", deliveries.show, "Deliveries", ":material/local_shipping:"),
+        ("session:own", account.show, "Account", ":material/account_circle:"),
     ]
     return {
         page(scope, show, title, icon, default=number == 0): scope
@@ -36,15 +38,21 @@ def pages(scopes: Collection[str]) -> dict[Any, str]:
 
 
 def main() -> None:
-    """Show the page of the address, or the sign-in form in its place, so that the address does not change."""
+    """Show the page of the address, or go to the sign-in page and come back after it."""
     st.set_page_config(page_title="Promptuary", page_icon=str(HERE / "mark.svg"), layout="wide")
     st.html(HERE / "style.css")
-    caller = session.current_caller()
-    if caller is None:
+    try:
+        caller = session.look_up_caller()
+    except ApiError as error:
         st.navigation(list(pages(())), position="hidden")
-        sign_in.show()
-    else:
+        st.error(escape_markdown(error.sentence), icon=":material/error:")
+        return
+    if caller is not None:
         show_signed_in(caller)
+        return
+    st.navigation(list(pages(())), position="hidden")
+    ended = "ended" if session.token() else None
+    sign_in.show("signed-out" if session.has_signed_out() else ended)
 
 
 def show_signed_in(caller: Caller) -> None:
@@ -59,7 +67,7 @@ def show_signed_in(caller: Caller) -> None:
     with st.sidebar:
         name, role, project = (escape_markdown(text) for text in (caller.name, caller.role, caller.project))
         st.caption(f"Signed in as **{name}**  \n{role} in the project {project}")
-        st.button("Sign out", on_click=session.sign_out, icon=":material/logout:", type="tertiary")
+        st.button("Sign out", on_click=display_errors(session.sign_out), icon=":material/logout:", type="tertiary")
     if allowed:
         display_errors(chosen.run)()
     else:

@@ -15,6 +15,7 @@ from promptuary_ui.wire.prompts import Diff, LabelMove, LabelRemoval, Prompt, Ve
 from promptuary_ui.wire.review import Claim, Queue
 from promptuary_ui.wire.runs import Distribution, Result, Run, RunComparison, Suite
 from promptuary_ui.wire.schedules import Alert, Schedule
+from promptuary_ui.wire.sessions import Authorization, OpenedSession, Provider, Session
 
 T = TypeVar("T", bound=BaseModel)
 TIMEOUT = httpx.Timeout(15.0, connect=3.0)
@@ -37,6 +38,12 @@ class ApiError(Exception):
         return self.status == 401
 
     @property
+    def sentence(self) -> str:
+        """The message as a sentence, with a capital letter and a full stop."""
+        text = self.message[:1].upper() + self.message[1:]
+        return text if text.endswith((".", "!", "?")) else text + "."
+
+    @property
     def claim_lost(self) -> bool:
         """Whether the claim no longer belongs to this reviewer."""
         return self.status in (404, 409)
@@ -49,14 +56,51 @@ def connect(url: str) -> httpx.Client:
 
 @dataclass(frozen=True)
 class Api:
-    """The API on behalf of one key. Every method raises ApiError with the server's message."""
+    """The API on behalf of one credential. Every method raises ApiError with the server's message.
+
+    Attributes:
+        http: the shared connections.
+        key: a session's token; a key or a one-time code where it opens a session.
+        headers: more headers for every request.
+    """
 
     http: httpx.Client
     key: str = field(repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     def whoami(self) -> Caller:
-        """Return the caller to whom the key belongs."""
+        """Return the caller to whom the key or session belongs."""
         return self._read(Caller, "GET", "/v1/self")
+
+    def open_session(self) -> OpenedSession:
+        """Open a session with the key or the one-time code."""
+        return self._read(OpenedSession, "POST", "/v1/sessions")
+
+    def provider_name(self) -> str | None:
+        """Return the name of the identity provider; None where none is set up."""
+        return self._read(Provider, "GET", "/v1/oidc").name
+
+    def authorize(self, state: str, nonce: str, challenge: str) -> Authorization:
+        """Return the address at which a person signs in with the identity provider."""
+        body = {"state": state, "nonce": nonce, "code_challenge": challenge}
+        return self._read(Authorization, "POST", "/v1/oidc/authorizations", json=body)
+
+    def open_provider_session(self, code: str, verifier: str, nonce: str) -> OpenedSession:
+        """Open the session of a person whom the identity provider sent back."""
+        body = {"code": code, "code_verifier": verifier, "nonce": nonce}
+        return self._read(OpenedSession, "POST", "/v1/oidc/sessions", json=body)
+
+    def sessions(self) -> list[Session]:
+        """List the caller's own sessions that have not ended."""
+        return list(self._all(Session, "/v1/sessions"))
+
+    def end_session(self, session: str) -> None:
+        """End one of the caller's own sessions at once."""
+        self._call("DELETE", f"/v1/sessions/{_path_segment(session)}")
+
+    def end_sessions(self) -> None:
+        """End all of the caller's own sessions at once."""
+        self._call("DELETE", "/v1/sessions")
 
     def queues(self) -> list[Queue]:
         """List every queue by name."""
@@ -198,7 +242,8 @@ class Api:
 
     def _call(self, method: str, path: str, **options: Any) -> httpx.Response:
         try:
-            response = self.http.request(method, path, headers={"Authorization": f"Bearer {self.key}"}, **options)
+            headers = {**self.headers, **({"Authorization": f"Bearer {self.key}"} if self.key else {})}
+            response = self.http.request(method, path, headers=headers, **options)
         except (httpx.HTTPError, UnicodeEncodeError) as error:
             if isinstance(error, UnicodeEncodeError):
                 raise ApiError(401, "the key contains characters that no key has; copy it again") from None

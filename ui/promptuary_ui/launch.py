@@ -83,11 +83,18 @@ def run(host: str = DEFAULT_HOST, port: int = DEFAULT_PORT, url: str | None = No
     from promptuary_ui.connection_limits import limit_connections
     from promptuary_ui.request_checks import RequestChecks
     from promptuary_ui.security_headers import SecurityHeaders
+    from promptuary_ui.session import connection
+    from promptuary_ui.sign_in.cookie import session_cookie
+    from promptuary_ui.sign_in.provider_routes import ProviderRoutes
+    from promptuary_ui.sign_in.routes import SignInRoutes
 
     limit_connections(read_connection_limits())
     os.environ["PROMPTUARY_URL"] = url or api_url()
     middleware = [Middleware(SecurityHeaders), Middleware(RequestChecks, allowed_hosts(host), public_origin())]
-    app = st.App(Path(__file__).with_name("app.py"), middleware=middleware)
+    sign_in = SignInRoutes(session_cookie(port, public_origin()), public_origin(), connection)
+    app = st.App(
+        Path(__file__).with_name("app.py"), middleware=middleware, routes=[*sign_in.routes(), *ProviderRoutes(sign_in).routes()]
+    )
     app.run(config=options(host, port))
 
 

@@ -1,4 +1,4 @@
-"""The state of one browser session: its key and its caller, and nothing of any other session."""
+"""The session of the browser that a page is shown to: who it is, looked up at every run, and nothing of any other browser."""
 
 from functools import lru_cache
 from typing import Any, cast
@@ -6,11 +6,13 @@ from typing import Any, cast
 import httpx
 import streamlit as st
 
-from promptuary_ui.client import Api, connect
-from promptuary_ui.settings import api_url
+from promptuary_ui.client import Api, ApiError, connect
+from promptuary_ui.settings import api_url, public_origin
+from promptuary_ui.sign_in.cookie import session_cookie
 from promptuary_ui.wire.caller import Caller
 
-KEY, CALLER, NOTICE, RUNS_PAGE = "promptuary.key", "promptuary.who", "promptuary.note", "promptuary.runs"
+CALLER, NOTICE, RUNS_PAGE = "promptuary.who", "promptuary.note", "promptuary.runs"
+SIGNED_OUT = "promptuary.signed_out"
 
 
 @lru_cache(maxsize=4)
@@ -18,13 +20,40 @@ def _connection(url: str) -> httpx.Client:
     return connect(url)
 
 
-def api(key: str | None = None) -> Api:
-    """Return the API on behalf of this session's key, or of the given one."""
-    return Api(_connection(api_url()), key if key is not None else st.session_state[KEY])
+def connection() -> httpx.Client:
+    """Return the connections to the API that all sessions share."""
+    return _connection(api_url())
+
+
+def token() -> str | None:
+    """Return the session's token from the browser's cookie, as it was when the page was opened; None without one."""
+    return session_cookie(int(st.get_option("server.port")), public_origin()).read(st.context.cookies)
+
+
+def api() -> Api:
+    """Return the API on behalf of this session."""
+    return Api(connection(), token() or "")
+
+
+def look_up_caller() -> Caller | None:
+    """Return who is signed in, None where nobody is; a session that was ended elsewhere is noticed here.
+
+    Raises:
+        ApiError: when the API does not respond.
+    """
+    caller = None
+    if token() is not None:
+        try:
+            caller = api().whoami()
+        except ApiError as error:
+            if not error.unauthenticated:
+                raise
+    st.session_state[CALLER] = caller
+    return caller
 
 
 def current_caller() -> Caller | None:
-    """Return the signed-in caller, or None."""
+    """Return the caller whom this run looked up, or None."""
     return cast("Caller | None", st.session_state.get(CALLER))
 
 
@@ -44,19 +73,25 @@ def set_runs_page(page: Any) -> None:
     st.session_state[RUNS_PAGE] = page
 
 
-def sign_in(key: str) -> None:
-    """Store a key for this session, if the API accepts it.
+def sign_out() -> None:
+    """End the session, in every tab and wherever else its token is, and forget what this tab knows.
 
     Raises:
-        ApiError: when the API does not accept it.
+        ApiError: when the API does not respond; the session is open then.
     """
-    caller = api(key).whoami()
-    st.session_state[KEY], st.session_state[CALLER] = key, caller
-
-
-def sign_out() -> None:
-    """Delete the state of this session."""
+    session_id = (token() or "").split("_")[1:2]
+    try:
+        api().end_session(*session_id)
+    except ApiError as error:
+        if not (error.unauthenticated or error.status == 404):
+            raise
     st.session_state.clear()
+    st.session_state[SIGNED_OUT] = True
+
+
+def has_signed_out() -> bool:
+    """Return whether this tab has just signed out."""
+    return bool(st.session_state.get(SIGNED_OUT))
 
 
 def set_notice(text: str) -> None:

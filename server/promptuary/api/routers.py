@@ -3,6 +3,9 @@
 from fastapi import APIRouter, FastAPI
 
 from promptuary.access.auth.routing import SCOPE_ATTRIBUTE
+from promptuary.access.keyless.routes import exchange_router
+from promptuary.access.keyless.routes import router as keyless_routes
+from promptuary.access.oidc.routes import router as oidc_routes
 from promptuary.access.people.routes import router as people_routes
 from promptuary.access.routes import router as access_routes
 from promptuary.api.health import router as health_routes
@@ -28,6 +31,7 @@ from promptuary.webhooks.routes import router as webhook_routes
 
 ROUTERS: tuple[APIRouter, ...] = (
     access_routes,
+    keyless_routes,
     people_routes,
     webhook_routes,
     registry_routes,
@@ -44,6 +48,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     operation_routes,
 )
 """The routers under /v1; each has the prefix itself."""
+SELF_AUTHENTICATED: tuple[APIRouter, ...] = (oidc_routes, exchange_router)
+"""The routers whose requests contain the proof of who sends them: what an issuer signed. They take no key."""
 COMPATIBLE: tuple[APIRouter, ...] = (langfuse_routes, mlflow_routes, langsmith_routes, phoenix_routes, mcp_routes)
 """The routers for clients of other registries and protocols; their paths are absolute."""
 
@@ -59,7 +65,7 @@ def add_routes(app: FastAPI) -> None:
     """
     for router in (*ROUTERS, *COMPATIBLE):
         check_scopes(router)
-    for router in (*ROUTERS, *COMPATIBLE, health_routes, metrics_routes):
+    for router in (*ROUTERS, *COMPATIBLE, *SELF_AUTHENTICATED, health_routes, metrics_routes):
         app.router.routes.extend(router.routes)
 
 

@@ -4,6 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from promptuary.access.auth.slots import DatabaseSlots
+from promptuary.access.keyless.service import KeyExchange
+from promptuary.access.oidc.service import OidcService
+from promptuary.access.token_issuers.issuer import TokenIssuers
 from promptuary.api.lookup.services import LookupServices
 from promptuary.api.request_metrics import RequestMetrics
 from promptuary.context.retrieval import PassageRetrieval
@@ -30,6 +33,8 @@ class Services(LookupServices):
     similarity_checker: SimilarPromptCheck
     content_holders: Sequence[ContentHolder]
     slots: DatabaseSlots
+    oidc: OidcService
+    key_exchange: KeyExchange
     request_metrics: RequestMetrics = field(default_factory=RequestMetrics)
 
     def close(self) -> None:
@@ -43,6 +48,7 @@ def create_services(lookup: LookupServices, retrieval: PassageRetrieval | None) 
     database, settings = lookup.database, lookup.settings
     opened_retrieval = retrieval or PassageRetrieval(database, lookup.clock, build_embedding_backend(database, settings))
     prompt_vectors = PromptVectors(database, settings, opened_retrieval.backend)
+    issuers = TokenIssuers(lookup.clock)
     return Services(
         **vars(lookup),
         retrieval=opened_retrieval,
@@ -52,4 +58,6 @@ def create_services(lookup: LookupServices, retrieval: PassageRetrieval | None) 
         similarity_checker=SimilarPromptCheck(database, settings, prompt_vectors),
         content_holders=(SearchErasure(), ResponseCacheErasure(), RunErasure(), ReviewErasure()),
         slots=DatabaseSlots(database.dialect),
+        oidc=OidcService(settings, database, lookup.clock, issuers),
+        key_exchange=KeyExchange(settings, database, lookup.clock, issuers),
     )

@@ -1,4 +1,4 @@
-"""`promptuary person`, `promptuary key` and `promptuary audit head | verify`: API keys and the audit chain."""
+"""`promptuary person`, `promptuary key` and `promptuary audit head | verify`: people, API keys and the audit chain."""
 
 import json as json_module
 import re
@@ -18,7 +18,10 @@ _HEAD_LINE = re.compile(r"([0-9]{1,18}) (sha256:[0-9a-f]{64})")
 PersonName = Annotated[str, typer.Argument(metavar="PERSON", help="The person's name, or their id.")]
 ROLES_HELP = "viewer, editor, reviewer, lead, ci, service, admin or operator."
 person_app = typer.Typer(help="Create people, and change what they may do.", no_args_is_help=True)
+PLATFORMS = {"github": "https://token.actions.githubusercontent.com", "gitlab": "https://gitlab.com"}
 key_app = typer.Typer(help="Create, list and revoke API keys.", no_args_is_help=True)
+rule_app = typer.Typer(help="Keys for pipelines without a stored secret.", no_args_is_help=True)
+key_app.add_typer(rule_app, name="rule")
 audit_app = typer.Typer(help="The audit chain.", no_args_is_help=True)
 
 
@@ -133,6 +136,70 @@ def revoke(key: Annotated[str, typer.Argument(metavar="ID", help="The key's id."
     with connect(project) as api:
         api.delete(f"/keys/{path_segment(key)}")
     print_line(f"key {key} is revoked")
+
+
+@rule_app.command("add")
+def add_rule(
+    repository: Annotated[str, typer.Argument(help="The repository's path, such as acme/prompts.")],
+    branch: Annotated[str, typer.Option("--branch", help="The branch, or the one that a pull request is to change.")],
+    issuer: Annotated[
+        str, typer.Option("--issuer", help="github, gitlab, or the address of another listed issuer.")
+    ] = "github",
+    repository_id: Annotated[
+        str | None, typer.Option("--repository-id", help="The platform's number of the repository, which no other has.")
+    ] = None,
+    environment: Annotated[
+        str | None, typer.Option("--environment", help="The deployment environment; any by default.")
+    ] = None,
+    event: Annotated[
+        str | None, typer.Option("--event", help="What starts the pipeline, such as push or pull_request.")
+    ] = None,
+    minutes: Annotated[
+        int, typer.Option("--minutes", help="Minutes after which a key ends.", parser=integer, metavar="INTEGER")
+    ] = 60,
+    allow: Annotated[
+        list[str] | None, typer.Option("--allow", help="A scope beyond the role ci, such as suite:write; repeatable.")
+    ] = None,
+    project: Project = None,
+    json: AsJson = False,
+) -> None:
+    """Store a rule by which pipelines of a repository and branch exchange their platform's token for a short key."""
+    body = {
+        "issuer": PLATFORMS.get(issuer, issuer),
+        "repository": repository,
+        "branch": branch,
+        "repository_id": repository_id,
+        "environment": environment,
+        "event": event,
+        "minutes": minutes,
+        "grants": allow or None,
+    }
+    with connect(project) as api:
+        rule = api.post("/keys/rules", body)
+    if json:
+        print_json(rule)
+    else:
+        print_line(f"rule {rule['id']}: {repository}, branch {branch}, gets keys of {minutes} minutes")
+
+
+@rule_app.command("list")
+def list_rules(project: Project = None, json: AsJson = False) -> None:
+    """List the project's rules."""
+    with connect(project) as api:
+        rules = list(api.items("/keys/rules"))
+    if json:
+        print_json(rules)
+        return
+    columns = ["id", "issuer", "repository", "branch", "environment", "event", "minutes", "grants"]
+    print_table(columns, [[*(rule[column] for column in columns[:-1]), " ".join(rule["grants"])] for rule in rules])
+
+
+@rule_app.command("remove")
+def remove_rule(rule: Annotated[str, typer.Argument(metavar="ID", help="The rule's id.")], project: Project = None) -> None:
+    """Remove a rule; keys that it gave end by themselves, or are revoked."""
+    with connect(project) as api:
+        api.delete(f"/keys/rules/{path_segment(rule)}")
+    print_line(f"rule {rule} is removed")
 
 
 @audit_app.command("head")

@@ -102,11 +102,13 @@ def _review(api: ApiClient, run: "ReportedRun") -> None:
 
 
 def _key(api: ApiClient) -> str:
-    """Create the demo's key, and revoke the key of an earlier demo, whose text is lost."""
+    """Create a key of the demo's person, and revoke the key of an earlier demo, whose text is lost."""
+    people = list(api.items("/people", name=REVIEWER))
+    person = people[0] if people else api.post("/people", {"name": REVIEWER, "role": "editor"})
     for key in list(api.items("/keys")):
-        if key["name"] == REVIEWER and key["revoked_at"] is None:
+        if key["person_id"] == person["id"] and key["revoked_at"] is None:
             api.delete(f"/keys/{key['id']}")
-    return str(api.post("/keys", {"name": REVIEWER, "role": "author"})["key"])
+    return str(api.post("/keys", {"name": "demo", "role": "editor", "person": person["id"]})["key"])
 
 
 def _print_next_steps(run: "ReportedRun", exit_after: bool) -> None:

@@ -18,6 +18,14 @@ from promptuary.prompt.validation_errors import field_errors_from
 Url = Annotated[str, Field(pattern=r"^https?://[^\s?#]+$", max_length=300)]
 
 
+Platform = Literal["github", "gitlab"]
+PUBLIC_PLATFORMS: dict[str, Platform] = {
+    "https://token.actions.githubusercontent.com": "github",
+    "https://gitlab.com": "gitlab",
+}
+"""The issuers of the tokens of pipelines on both public platforms."""
+
+
 class InvalidSettings(Invalid):
     """A `PROMPTUARY_…` variable has a value that is not accepted; the client has its own error of this name and code."""
 
@@ -107,6 +115,17 @@ class Settings(BaseSettings):
     webhook_hosts: str = ""
     webhook_secret: SecretStr | None = None
     metrics_open: bool = False
+    oidc_issuer: Url | None = None
+    oidc_client_id: str = ""
+    oidc_client_secret: SecretStr | None = None
+    oidc_name: Annotated[str, Field(min_length=1, max_length=60)] = "your organisation"
+    oidc_scopes: Annotated[str, Field(pattern=r"^openid( [\x21\x23-\x5b\x5d-\x7e]+)*$")] = "openid profile"
+    oidc_groups_claim: Annotated[str, Field(min_length=1, max_length=200)] = "groups"
+    oidc_roles: Annotated[dict[str, list[str]], NoDecode, BeforeValidator(_json)] = Field(default_factory=dict)
+    keyless_issuers: Annotated[dict[str, Platform], NoDecode, BeforeValidator(_json)] = Field(
+        default_factory=lambda: dict(PUBLIC_PLATFORMS)
+    )
+    keyless_audience: Annotated[str, Field(max_length=300)] = ""
     dataset_limit: Annotated[int, Field(ge=1024)] = 64 * 1024 * 1024
 
     @cached_property
@@ -133,6 +152,16 @@ class Settings(BaseSettings):
             send_seconds=self.send_timeout,
             connections=self.connection_limit,
         )
+
+    @cached_property
+    def ui_url(self) -> str:
+        """Where people reach the UI: the public address, else the one on this machine."""
+        return self.public_ui_url or f"http://127.0.0.1:{self.ui_port}"
+
+    @cached_property
+    def token_audience(self) -> str:
+        """For whom a pipeline's token must be: the configured audience, else the address of this API."""
+        return self.keyless_audience or (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
 
     @cached_property
     def hosts(self) -> frozenset[str]:

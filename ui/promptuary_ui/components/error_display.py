@@ -14,17 +14,15 @@ P = ParamSpec("P")
 
 
 def display_errors(show: Callable[P, None]) -> Callable[P, None]:
-    """Wrap a page so that it shows the server's error message, and signs out when the API does not accept the key."""
+    """Wrap a page so that it shows the server's error message, and leaves it when the session has ended."""
 
     @functools.wraps(show)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
             show(*args, **kwargs)
         except ApiError as error:
-            if error.unauthenticated:
-                session.sign_out()
-                session.set_notice("Your API key is no longer valid. Sign in again.")
-                st.rerun()
+            if error.unauthenticated and session.look_up_caller() is None:
+                st.rerun()  # the session has ended, and the app goes to the sign-in page
             st.error(escape_markdown(error_message(error)), icon=":material/error:")
 
     return wrapped
@@ -32,5 +30,4 @@ def display_errors(show: Callable[P, None]) -> Callable[P, None]:
 
 def error_message(error: ApiError) -> str:
     """Return an error's message as a sentence, with a capital letter and a full stop."""
-    text = error.message[:1].upper() + error.message[1:]
-    return text if text.endswith((".", "!", "?")) else text + "."
+    return error.sentence

@@ -105,7 +105,7 @@ def _open_session(request: Request) -> OpenedSessionOut:
             opened = sign_in_with_key(session, caller, user_agent, lifetime, now)
         if opened is not None:
             refuse_undeclared_parts(request)
-            return _opened(session, opened)
+            return opened_session_out(session, opened)
     raise not_valid()
 
 
@@ -150,7 +150,8 @@ def end_sessions(unit: Own) -> None:
     SessionService(unit).end_all()
 
 
-def _opened(session: Session, opened: OpenedSession) -> OpenedSessionOut:
+def opened_session_out(session: Session, opened: OpenedSession) -> OpenedSessionOut:
+    """Build the response that contains a new session's token."""
     sign_in = opened.session
     project = store.get_project(session, sign_in.project)
     assert project is not None

@@ -4,14 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from threading import Event, Lock
-from typing import Any
-
-from jwt import PyJWK
-from jwt.exceptions import PyJWTError
+from typing import TYPE_CHECKING, Any
 
 from promptuary.access.token_issuers.document import fetch_json, is_issuer_url
 from promptuary.access.token_issuers.errors import IssuerFailed, TokenRefused
 from promptuary.core.clock import Clock
+
+if TYPE_CHECKING:  # imported with the first token: it takes as long as the rest of the service's start
+    from jwt import PyJWK
 
 ALGORITHMS = frozenset({"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"})
 """Signatures with a published key only: no shared secret, and never `none`."""
@@ -69,7 +69,7 @@ class TokenIssuer:
         """
         return self._current().metadata
 
-    def key(self, key_id: str | None, algorithm: str) -> PyJWK:
+    def key(self, key_id: str | None, algorithm: str) -> "PyJWK":
         """Return the key that verifies a token's signature.
 
         Args:
@@ -128,7 +128,10 @@ class TokenIssuers:
         return self._issuers.setdefault(url, TokenIssuer(url, self._clock))
 
 
-def _matching_keys(published: _Published, key_id: str | None, algorithm: str) -> list[PyJWK]:
+def _matching_keys(published: _Published, key_id: str | None, algorithm: str) -> "list[PyJWK]":
+    from jwt import PyJWK
+    from jwt.exceptions import PyJWTError
+
     keys = []
     for candidate in published.keys:
         if (key_id is not None and candidate.get("kid") != key_id) or candidate.get("use", "sig") != "sig":

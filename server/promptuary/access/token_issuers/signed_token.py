@@ -8,9 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import jwt
-from jwt.exceptions import PyJWTError
-
 from promptuary.access.token_issuers.errors import TokenRefused
 from promptuary.access.token_issuers.issuer import ALGORITHMS, TokenIssuer
 
@@ -38,6 +35,9 @@ def unverified_issuer(text: str) -> str | None:
     """Return the issuer that a token names, before anything is verified; None where there is none."""
     if len(text) > SIZE_LIMIT:
         return None
+    import jwt  # with the first token: it takes as long as the rest of the service's start
+    from jwt.exceptions import PyJWTError
+
     try:
         claims = jwt.decode(text, options={"verify_signature": False})
     except (PyJWTError, ValueError, RecursionError):
@@ -78,6 +78,9 @@ def verify_token(issuer: TokenIssuer, text: str, audience: str, now: datetime, n
 def _signed_claims(issuer: TokenIssuer, text: str) -> dict[str, Any]:
     if len(text) > SIZE_LIMIT or not text.isascii():
         raise TokenRefused("the token is too long, or no token")
+    import jwt  # as above
+    from jwt.exceptions import PyJWTError
+
     try:
         header = jwt.get_unverified_header(text)
         algorithm, key_id = header.get("alg"), header.get("kid")

@@ -1,0 +1,1 @@
+"""Sign-in of people with an identity provider: OpenID Connect, Authorization Code with PKCE."""
