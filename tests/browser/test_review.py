@@ -103,7 +103,6 @@ def test_a_reload_comes_back_to_the_same_item(reviewer_at_queue: OpenQueue) -> N
     address = reviewer.page.url
     assert "claim=" in address
     reviewer.page.reload()
-    reviewer.sign_in()
     reviewer.sees("output 1")
     assert reviewer.page.url == address
 
