@@ -14,7 +14,7 @@ EVICTION_AGE_SECONDS = 1.0
 _LOG_SECONDS = 10.0
 
 
-class Connection(Protocol):
+class OpenConnection(Protocol):
     """A connection as the table sees it."""
 
     def check(self, now: float) -> None:
@@ -40,7 +40,7 @@ class ConnectionTable:
         self.limits = limits
         self.refusals: Counter[str] = Counter()
         self._connections: Set[Any] = set()
-        self._evictable: deque[Connection] = deque()
+        self._evictable: deque[OpenConnection] = deque()
         self._logged_at: dict[str, float] = {}
         self._is_sweeping = False
 
@@ -88,7 +88,7 @@ class ConnectionTable:
         if self._is_sweeping:
             loop.call_later(SWEEP_SECONDS, self._sweep, loop)
 
-    def _find_evictable(self, now: float) -> list[Connection]:
+    def _find_evictable(self, now: float) -> list[OpenConnection]:
         """Return the connections that may be closed for others, by their waiting time; none where a tenth is free."""
         if len(self._connections) < self.limits.connections * 0.9:
             return []

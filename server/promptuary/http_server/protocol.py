@@ -14,7 +14,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from promptuary.http_server import refusal as refusals
 from promptuary.http_server.connection_table import ConnectionTable
 from promptuary.http_server.limits import ConnectionLimits
-from promptuary.http_server.refusal import Refusal, RequestRefused
+from promptuary.http_server.refusal import ParsingRefused, Refusal
 from promptuary.http_server.scope import CONNECTION
 
 PIECE_BYTES = 16 * 1024
@@ -105,7 +105,7 @@ class BoundedProtocol(HttpToolsProtocol):
             return  # any other protocol is not spoken here: the request is answered as it is
         except httptools.HttpParserError as error:
             cause = error.__context__
-            self._refuse(cause.refusal if isinstance(cause, RequestRefused) else refusals.MALFORMED)
+            self._refuse(cause.refusal if isinstance(cause, ParsingRefused) else refusals.MALFORMED)
             return
         if self._phase is Phase.HEAD:
             # What another request ends in is not counted; the whole header is measured when it is complete.
@@ -145,11 +145,11 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Check the whole header, then have the app answer."""
         if len(self.headers) > self._limits.header_count:
-            raise RequestRefused(refusals.too_many_headers(self._limits.header_count))
+            raise ParsingRefused(refusals.too_many_headers(self._limits.header_count))
         if self._head_bytes + self._piece_bytes > self._limits.header_bytes:
             line = len(self.parser.get_method()) + len(self.url) + _VERSION_BYTES
             if line + sum(len(name) + len(value) + 4 for name, value in self.headers) > self._limits.header_bytes:
-                raise RequestRefused(refusals.header_too_large(self._limits.header_bytes))
+                raise ParsingRefused(refusals.header_too_large(self._limits.header_bytes))
         self._head_bytes = 0
         super().on_headers_complete()
         if self.parser.should_upgrade() and self._should_upgrade():
@@ -158,7 +158,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._body_bytes = 0
         self.headers = []  # trailers do not become headers of a request that is being answered
         if len(self.pipeline) > PIPELINE_LIMIT:
-            raise RequestRefused(refusals.TOO_MANY_PIPELINED)
+            raise ParsingRefused(refusals.TOO_MANY_PIPELINED)
 
     def _expect_body(self) -> None:
         """Begin to wait for the rest of a body; most requests come whole."""

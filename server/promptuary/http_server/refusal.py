@@ -53,7 +53,7 @@ class Refusal:
         return f"HTTP/1.1 {self.status} {http.HTTPStatus(self.status).phrase}\r\n".encode() + added + self._message
 
 
-class RequestRefused(Exception):
+class ParsingRefused(Exception):
     """Leaves the parser with the refusal of the request that it reads."""
 
     def __init__(self, refusal: Refusal) -> None:
