@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from promptuary.evaluation.suites.suite import PriceSpec
-from promptuary.models.calls.pricing import _PUBLISHED, PriceTable
+from promptuary.models.calls.pricing import _PUBLISHED, PriceTable, _published_price
 from promptuary.models.chat_models import PROVIDERS
 
 MILLION = {"input": 1_000_000, "output": 1_000_000}
@@ -73,3 +73,12 @@ def test_every_published_cost_is_the_packages_own() -> None:
             assert PriceTable().cost(f"{names[provider.id]}:{model.id}", tokens) == expected, model.id
             compared += 1
     assert compared > 300
+
+
+def test_prices_that_were_loaded_are_not_looked_up_again() -> None:
+    _published_price.cache_clear()
+    PriceTable().load(["openai:gpt-4o-mini", "openai:no-such-model-9", "echo:"])
+    loaded = _published_price.cache_info().misses
+    PriceTable().cost("openai:gpt-4o-mini", MILLION)
+    PriceTable().cost("openai:no-such-model-9", MILLION)
+    assert _published_price.cache_info().misses == loaded == 2

@@ -152,6 +152,7 @@ class RunExecutor:
         dependencies = self._components.scorer_dependencies(client, closing)
         runner = self._components.runner(run, suite, client, dependencies)
         self._check_setup(run, suite, runner.target)
+        client.prices.load(model.name for model in plan_models(run.plan, suite))
         grouped = GroupedRunner(suite, run.plan, dependencies, runner.target, self.settings.case_timeout)
         loop = ResultLoop(accounting, client, self.leases, start)
         signals.on_progress(loop.progress())

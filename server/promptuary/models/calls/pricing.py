@@ -1,6 +1,6 @@
 """The cost of calls: by the prices of the suite, else by the published ones that genai-prices ships. Nothing is fetched."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cache
@@ -95,6 +95,11 @@ class PriceTable:
     """
 
     suite_prices: Mapping[str, ModelPrice] = field(default_factory=dict)
+
+    def load(self, models: Iterable[str]) -> None:
+        """Load the published prices of models, so that no reply waits for that while other calls are in flight."""
+        for model in models:
+            self.is_known(model)
 
     def is_known(self, model: str) -> bool:
         """Return whether the price of a model is known."""

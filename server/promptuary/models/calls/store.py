@@ -4,21 +4,26 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete
+from sqlalchemy import bindparam, delete, select
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col
 
 from promptuary.core.database import table_of
 from promptuary.models.calls.tables import ResponseRow
 
+_RESPONSES = table_of(ResponseRow).c
+_CACHED_RESPONSES = select(_RESPONSES.key, _RESPONSES.body).where(
+    _RESPONSES.project_id == bindparam("project"),
+    _RESPONSES.key.in_(bindparam("keys", expanding=True)),
+    _RESPONSES.created_at >= bindparam("since"),
+)
 
-def cached_responses(session: Session, project: int, keys: Sequence[str], since: datetime | None) -> dict[str, dict[str, Any]]:
+
+def cached_responses(session: Session, project: int, keys: Sequence[str], since: datetime) -> dict[str, dict[str, Any]]:
     """Return the bodies of the cached responses under the keys, by key; none that is older than `since`."""
-    query = select(ResponseRow.key, ResponseRow.body).where(ResponseRow.project_id == project, col(ResponseRow.key).in_(keys))
-    if since is not None:
-        query = query.where(ResponseRow.created_at >= since)
-    return {key: dict(body) for key, body in session.exec(query)}
+    values = {"project": project, "keys": list(keys), "since": since}
+    return {key: dict(body) for key, body in session.connection().execute(_CACHED_RESPONSES, values)}
 
 
 def delete_responses(session: Session, project: int, before: datetime) -> int:
