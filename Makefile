@@ -14,7 +14,7 @@ ifneq ($(ROOMY_SHM),)
 test check quick coverage: export TMPDIR := $(ROOMY_SHM)
 endif
 
-.PHONY: help demo test check quick lint coverage bench integration format lock clean
+.PHONY: help demo test check quick lint coverage bench chaos integration format lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -45,6 +45,9 @@ coverage: $(INSTALLED) ## every test under coverage, with its floor; takes twice
 
 bench: $(INSTALLED) ## figures with their ratios to a reference, each measured in the same run; needs wrk
 	PYTHONPATH=tests $(BIN)/python -m bench.everything --markdown docs/benchmarks.md --json docs/benchmarks.json
+
+chaos: $(INSTALLED) ## damage real servers on both databases for up to ten minutes, and print what was lost and answered
+	PYTHONPATH=tests $(BIN)/python -m chaos
 
 integration: $(INSTALLED) ## tests with large programs of others, which it installs in environments of their own; needs Node 20
 	cd tests/integration/oidc_provider && npm ci --no-audit --no-fund

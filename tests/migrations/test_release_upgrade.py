@@ -43,6 +43,7 @@ SINCE_0_3 = {
     "renamed",
     "reviewer_id",
     "rollback",
+    "searched",
     "target",
     "target_version",
     "targets",
