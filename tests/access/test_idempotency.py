@@ -15,3 +15,26 @@ def test_a_retried_key_creation_creates_one_key_and_stores_its_text_nowhere(loca
     with sqlite.read() as session:
         stored_body = session.connection().execute(text("SELECT body FROM idempotency")).scalar_one()
     assert first.json()["key"] not in stored_body
+
+
+def test_a_replay_has_the_entity_tag_of_the_first_response(local: Any) -> None:
+    for number in (1, 2):
+        local.post("/v1/prompts/p/versions", json={"type": "text", "template": f"v{number}"})
+    move = {"json": {"version": 1, "reason": "r"}, "headers": {"Idempotency-Key": "move"}}
+    first, again = (local.put("/v1/prompts/p/labels/production", **move) for _ in range(2))
+    assert first.headers["etag"]
+    assert again.headers["etag"] == first.headers["etag"]
+    assert again.json() == first.json()
+
+
+def test_a_replay_belongs_to_the_key_that_wrote(api: Any, bearer: Any) -> None:
+    def register(headers: dict[str, str], template: str) -> Any:
+        body = {"type": "text", "template": template}
+        return api.post("/v1/prompts/p/versions", json=body, headers=headers | {"Idempotency-Key": "same"})
+
+    writer, other = bearer("author"), bearer("author")
+    assert register(writer, "first").json()["version"] == 1
+    assert register(other, "second").json()["version"] == 2  # another write, and not the first key's response
+    assert register(writer, "first").json()["version"] == 1
+    assert register(other, "second").json()["version"] == 2
+    assert register(other, "first").status_code == 422

@@ -397,3 +397,87 @@ def test_no_problem_repeats_a_secret_that_was_sent(local: Any, key: Callable[...
     ):
         assert answer.status_code >= 400
         assert secret not in answer.text
+
+
+# --- header fields, methods ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        (b"host", b"127.0.0.1:8401"),
+        (b"authorization", b"Bearer b"),
+        (b"x-api-key", b"b"),
+        (b"content-type", b"text/csv"),
+        (b"idempotency-key", b"b"),
+        (b"last-event-id", b"2"),
+    ],
+)
+@pytest.mark.parametrize("path", ["/v1/prompts/support.triage", VERSIONS, "/healthz", "/v1/stream"])
+def test_a_header_field_that_must_occur_once_and_occurs_twice_is_400(app: Any, path: str, field: tuple[bytes, bytes]) -> None:
+    headers = [HOST, (b"authorization", b"Bearer a"), (field[0], field[1]), (field[0].title(), field[1])]
+    problem = check(send(app, "GET", path, headers=headers), 400, "invalid_header")
+    assert field[0].decode().title() in problem["detail"]
+
+
+@pytest.mark.parametrize(
+    ("path", "allowed"),
+    [
+        ("/v1/prompts/a/labels/b", "DELETE, GET, PUT"),
+        ("/v1/datasets/a/versions", "POST"),
+        ("/v1/keys", "GET, POST"),
+        ("/healthz", "GET"),
+    ],
+)
+def test_a_405_names_every_method_of_the_path(local: Any, path: str, allowed: str) -> None:
+    response = local.patch(path, json={})
+    check(response, 405, "method_not_allowed")
+    assert response.headers["allow"] == allowed
+    every = {name for name in ("GET", "POST", "PUT", "DELETE") if local.request(name, path).status_code != 405}
+    assert set(allowed.split(", ")) == every
+
+
+# --- many errors --------------------------------------------------------------------------------------------------------
+
+
+def test_an_answer_lists_at_most_a_hundred_errors(local: Any) -> None:
+    nul_keys = "{" + ", ".join(f'"k{number}\\u0000": 1' for number in range(30_000)) + "}"
+    unknown = json.dumps({f"k{number}": 1 for number in range(30_000)})
+    for body in (nul_keys, unknown):
+        response = local.post(VERSIONS, content=body.encode(), headers=JSON)
+        problem = check(response, 422, "invalid_request")
+        assert len(problem["errors"]) == 100
+        assert "the first 100 errors are listed" in problem["detail"]
+
+
+def test_the_key_is_checked_before_the_body_is_read(app: Any) -> None:
+    """A caller without a key learns nothing of the body, and none of it is read."""
+    headers = [HOST, (b"content-type", b"application/json"), (b"content-length", b"1000")]
+    received = 0
+
+    async def receive() -> Any:
+        nonlocal received
+        received += 1
+        return {"type": "http.request", "body": b"\x00", "more_body": True}
+
+    messages: list[Any] = []
+
+    async def out(message: Any) -> None:
+        messages.append(message)
+
+    scope = {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": "POST",
+        "scheme": "http",
+        "path": VERSIONS,
+        "raw_path": VERSIONS.encode(),
+        "query_string": b"",
+        "headers": headers,
+        "client": ("127.0.0.1", 50000),
+        "server": ("127.0.0.1", 8400),
+    }
+    anyio.run(app, scope, receive, out)
+    assert messages[0]["status"] == 401
+    assert received == 0

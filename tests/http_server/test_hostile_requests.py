@@ -251,3 +251,18 @@ def _has_health(port: int, process: "subprocess.Popen[bytes]") -> bool:
         return httpx.get(f"http://127.0.0.1:{port}/_stcore/health", timeout=10).status_code == 200
     except httpx.HTTPError:
         return False
+
+
+# --- streams ------------------------------------------------------------------------------------------------------------
+
+
+def test_the_limit_of_streams_holds_when_60_begin_at_once(tmp_path_factory: pytest.TempPathFactory) -> None:
+    with serve_process(tmp_path_factory.mktemp("streams"), PROMPTUARY_STREAM_LIMIT="10") as served:
+        key = b"Authorization: Bearer " + served.key.encode() + b"\r\n"
+        connections = [connect(served.port) for _ in range(60)]
+        for connection in connections:
+            connection.sendall(b"GET /v1/stream HTTP/1.1\r\n" + HOST + key + b"\r\n")
+        lines = [connection.recv(12) for connection in connections]
+        assert (lines.count(b"HTTP/1.1 200"), lines.count(b"HTTP/1.1 503")) == (10, 50)
+        for connection in connections:
+            connection.close()

@@ -93,6 +93,7 @@ class StoredResponse:
     request_digest: str
     status: int
     body: str
+    etag: str | None = None
 
 
 def find_project(session: Session, name: str) -> Project | None:
@@ -219,7 +220,7 @@ def _entry(row: AuditRow) -> AuditEntry:
 def find_response(session: Session, project: int, key: str) -> StoredResponse | None:
     """Return the response to the write under an idempotency key, if there is one."""
     row = session.get(IdempotencyRow, (project, key))
-    return StoredResponse(row.request_digest, row.status, row.body) if row else None
+    return StoredResponse(row.request_digest, row.status, row.body, row.etag) if row else None
 
 
 def add_response(
@@ -263,6 +264,17 @@ def _forget_contents(session: Session, project: int, keys: Sequence[str]) -> int
     """Remove what is recorded of the contents of replaced responses, which have none any more; return how many there are."""
     content_row = IdempotencyContentRow
     session.exec(delete(content_row).where(col(content_row.project_id) == project, col(content_row.key).in_(keys)))
+    return len(keys)
+
+
+def delete_responses(session: Session, before: datetime, limit: int) -> int:
+    """Delete stored responses of all projects that are older than a time, at most `limit`; return how many."""
+    row, content_row = IdempotencyRow, IdempotencyContentRow
+    query = select(row.project_id, row.key).where(col(row.created_at) < before).order_by(col(row.created_at)).limit(limit)
+    keys = list(session.exec(query))
+    for project, key in keys:
+        session.exec(delete(content_row).where(col(content_row.project_id) == project, col(content_row.key) == key))
+        session.exec(delete(row).where(col(row.project_id) == project, col(row.key) == key))
     return len(keys)
 
 

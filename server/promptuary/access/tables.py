@@ -129,7 +129,7 @@ class AuditRow(SQLModel, table=True):
 
 
 class IdempotencyRow(SQLModel, table=True):
-    """A write under an `Idempotency-Key`, and the response that a retry gets.
+    """A write under an `Idempotency-Key`, and the response that a retry gets. `key` begins with the API key that wrote.
 
     Rows of releases before 0.4.0 do not record which contents their response has; `contents_known` is false in them.
     """
@@ -141,7 +141,8 @@ class IdempotencyRow(SQLModel, table=True):
     request_digest: str
     status: int
     body: str
-    created_at: datetime = Field(sa_type=UtcDateTime)
+    created_at: datetime = Field(sa_type=UtcDateTime, index=True)
+    etag: str | None = None
     contents_known: bool = Field(default=True, sa_column_kwargs={"server_default": false()})
 
 

@@ -102,6 +102,7 @@ class Settings(BaseSettings):
     similar_threshold: Annotated[float, Field(gt=0, le=1)] = 0.8
     case_timeout: Annotated[float, Field(gt=0, le=3600)] = 120.0
     rate_limits: Annotated[dict[str, RateLimit], NoDecode, BeforeValidator(_json)] = Field(default_factory=dict)
+    retry_days: Annotated[int, Field(ge=1, le=36_500)] = 7
     answer_days: Annotated[int, Field(ge=1, le=36_500)] = 30
     executor: Literal["local", "ray"] = "local"
     ray_address: str | None = None

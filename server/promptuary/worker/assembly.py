@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from promptuary.access.retention import ResponseRetention
 from promptuary.context import retrieval as context_retrieval
 from promptuary.context.retrieval import PassageRetrieval
 from promptuary.context.vector_source import build_embedding_backend
@@ -60,8 +61,13 @@ def build_worker(
     ]
     independent = frozenset({alert_webhook.TOPIC, publication.TOPIC})
     scheduler = Scheduler(open_database, clock, settings)
+    retention = ResponseRetention(open_database, clock, settings.retry_days)
+
+    def tick() -> bool:
+        return any([scheduler.step(), retention.step()])
+
     try:
-        yield Worker(open_database, clock, settings, executor, relays, independent, scheduler.step)
+        yield Worker(open_database, clock, settings, executor, relays, independent, tick)
     finally:
         if models is None:
             open_models.close()

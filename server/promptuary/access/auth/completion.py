@@ -46,5 +46,5 @@ class CompletedResponse(Response):
 
     def _final_body(self) -> bytes:
         body = self._complete()
-        complete_stored_response(self._request, self._caller.project, body)
+        complete_stored_response(self._request, self._caller, body)
         return body.encode()

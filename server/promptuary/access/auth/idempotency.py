@@ -16,12 +16,13 @@ from promptuary.access.auth.large_values import encode_where_validated, take_val
 from promptuary.access.auth.request import AUTHORIZATION_ATTRIBUTE, REQUEST_BODY, ParsedRequest
 from promptuary.access.contents import contents_read
 from promptuary.access.store import StoredResponse
-from promptuary.access.unit_of_work import UnitOfWork
+from promptuary.access.unit_of_work import Caller, UnitOfWork
 from promptuary.core.errors import InvalidRequest, PromptuaryError
 from promptuary.core.logs import redact_api_keys
 
 log = structlog.get_logger(__name__)
 _KEY_LIMIT = 200
+LOCAL_OWNER = "local"
 
 
 class ReplayedResponse(Exception):
@@ -46,15 +47,16 @@ def replay_or_record(request: Request, unit: UnitOfWork) -> None:
     if not 0 < len(key) <= _KEY_LIMIT:
         raise InvalidRequest(f"the header Idempotency-Key must have 1 to {_KEY_LIMIT} characters")
     project = unit.caller.project
+    key = _owned_key(unit.caller, key)
     store.lock_project(unit.session, project)  # of two requests under one key, the second waits for the first one's response
     request_digest = _request_digest(request)
     stored_response = store.find_response(unit.session, project, key)
     if stored_response is None:
-        request.state.store_response = lambda status, body: store.add_response(
+        request.state.store_response = lambda status, body, etag: store.add_response(
             unit.session,
             project,
             key,
-            StoredResponse(request_digest, status, body),
+            StoredResponse(request_digest, status, body, etag),
             contents_read(unit.session),
             unit.clock(),
         )
@@ -64,7 +66,7 @@ def replay_or_record(request: Request, unit: UnitOfWork) -> None:
         raise ReplayedResponse(stored_response)
 
 
-def complete_stored_response(request: Request, project: int, body: str) -> None:
+def complete_stored_response(request: Request, caller: Caller, body: str) -> None:
     """Replace the body that is stored under a request's idempotency key, in a transaction of its own.
 
     It is for a route that completes its response after the commit. Without a key, nothing is done. A failure is logged, not
@@ -76,9 +78,14 @@ def complete_stored_response(request: Request, project: int, body: str) -> None:
         return
     try:
         with request.app.state.database.write() as session:
-            store.complete_response(session, project, key, redact_api_keys(body))
+            store.complete_response(session, caller.project, _owned_key(caller, key), redact_api_keys(body))
     except PromptuaryError as error:
         log.warning("a stored response was not completed", error=error.message)
+
+
+def _owned_key(caller: Caller, key: str) -> str:
+    """Return the name under which a response is stored: another key's owner never gets it, whatever he sends."""
+    return f"{caller.key_id or caller.session_id or LOCAL_OWNER}/{key}"
 
 
 def _request_digest(request: Request) -> str:
@@ -115,11 +122,14 @@ class IdempotentRoute(APIRoute):
             except ReplayedResponse as replayed:
                 is_problem = replayed.response.status >= 400  # the content of the version was erased since
                 media_type = "application/problem+json" if is_problem else "application/json"
-                return Response(replayed.response.body, replayed.response.status, media_type=media_type)
+                etag = replayed.response.etag
+                headers = {"ETag": etag} if etag is not None and not is_problem else {}
+                return Response(replayed.response.body, replayed.response.status, headers, media_type=media_type)
             store_response = getattr(parsed_request.state, "store_response", None)
             if store_response is not None and response.status_code < 300:
                 body = bytes(response.body)
-                await run_in_threadpool(lambda: store_response(response.status_code, redact_api_keys(body.decode())))
+                etag = response.headers.get("etag")
+                await run_in_threadpool(lambda: store_response(response.status_code, redact_api_keys(body.decode()), etag))
             return response
 
         return handle_once

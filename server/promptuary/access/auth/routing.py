@@ -56,7 +56,7 @@ class Authorization:
             trust_connection(request.scope)
             caller.require(self.scope)
             rate_limits: RateLimits = request.app.state.rate_limits
-            rate_limits.count_request(caller.key_id, is_lookup=_is_lookup(request))
+            rate_limits.count_request(caller.key_id or caller.session_id, is_lookup=_is_lookup(request))
             request.scope[CALLER] = caller
             if caller.session_id is not None:
                 state = request.app.state

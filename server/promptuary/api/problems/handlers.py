@@ -8,6 +8,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
+from starlette.routing import Match
 
 from promptuary.api.problems.error_status import status_of
 from promptuary.api.problems.problem_format import format_problem
@@ -86,7 +87,20 @@ async def _handle_http_exception(request: Request, error: Exception) -> Response
     path = request.scope["path"]
     if error_format_of(path) and error.status_code in _PLAIN:
         code = NO_SUCH_PATH
-    return problem_response(error.status_code, code, detail, path=path, headers=error.headers)
+    headers = dict(error.headers or {})
+    if error.status_code == 405:
+        headers["Allow"] = ", ".join(_allowed_methods(request))
+    return problem_response(error.status_code, code, detail, path=path, headers=headers)
+
+
+def _allowed_methods(request: Request) -> list[str]:
+    """Return the methods of all routes of the request's path; Starlette names those of the first route alone."""
+    methods: set[str] = set()
+    for route in request.app.router.routes:
+        match, _ = route.matches(request.scope)
+        if match is not Match.NONE:
+            methods |= getattr(route, "methods", None) or set()
+    return sorted(methods)
 
 
 async def _handle_unexpected_error(request: Request, error: Exception) -> Response:

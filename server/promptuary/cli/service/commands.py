@@ -75,9 +75,11 @@ def worker() -> None:
     chosen = load_settings()
     from promptuary.core.logs import configure_logging
     from promptuary.worker.assembly import build_worker
+    from promptuary.worker.shutdown import end_after
 
     configure_logging(chosen.log_level)
     with build_worker(chosen) as assembled, stopped_by_signal() as stopped:
+        end_after(stopped)
         assembled.run(stopped)
 
 

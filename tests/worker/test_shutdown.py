@@ -1,0 +1,36 @@
+"""A worker ends when it is asked to, whatever it is doing."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+STUCK = """
+import sys, threading
+from promptuary.cli.service import commands
+from promptuary.worker.loop import Worker
+
+def wait_for_ever(*_):
+    print("stuck", flush=True)
+    threading.Event().wait()
+
+setattr(Worker, sys.argv[1], wait_for_ever)
+commands.worker()
+"""
+
+
+@pytest.mark.acceptance
+@pytest.mark.parametrize("method", ["work", "deliver"])
+def test_a_worker_that_is_stuck_ends_after_sigterm(method: str, tmp_path: Path) -> None:
+    environment = {**os.environ, "PROMPTUARY_DATA_DIR": str(tmp_path / "data")}
+    with subprocess.Popen([sys.executable, "-c", STUCK, method], env=environment, stdout=subprocess.PIPE) as worker:
+        assert worker.stdout is not None
+        try:
+            assert worker.stdout.readline() == b"stuck\n"
+            worker.send_signal(signal.SIGTERM)
+            assert worker.wait(60) == 0
+        finally:
+            worker.kill()
