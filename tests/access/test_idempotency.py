@@ -38,3 +38,12 @@ def test_a_replay_belongs_to_the_key_that_wrote(api: Any, bearer: Any) -> None:
     assert register(writer, "first").json()["version"] == 1
     assert register(other, "second").json()["version"] == 2
     assert register(other, "first").status_code == 422
+
+
+def test_a_key_that_names_another_owner_gets_nothing_of_it(api: Any, bearer: Any) -> None:
+    writer, other = bearer("author"), bearer("author")
+    body, owner = {"type": "text", "template": "x"}, writer["Authorization"].split("_")[1]
+    path = "/v1/prompts/p/versions"
+    assert api.post(path, json=body, headers=writer | {"Idempotency-Key": "k"}).status_code == 201
+    again = api.post(path, json=body, headers=other | {"Idempotency-Key": f"{owner}/k"})
+    assert again.status_code == 200  # a write of its own, of the same content

@@ -93,6 +93,7 @@ class StoredResponse:
     request_digest: str
     status: int
     body: str
+    owner: str | None = None
     etag: str | None = None
 
 
@@ -220,7 +221,7 @@ def _entry(row: AuditRow) -> AuditEntry:
 def find_response(session: Session, project: int, key: str) -> StoredResponse | None:
     """Return the response to the write under an idempotency key, if there is one."""
     row = session.get(IdempotencyRow, (project, key))
-    return StoredResponse(row.request_digest, row.status, row.body, row.etag) if row else None
+    return StoredResponse(row.request_digest, row.status, row.body, row.owner, row.etag) if row else None
 
 
 def add_response(

@@ -129,7 +129,9 @@ class AuditRow(SQLModel, table=True):
 
 
 class IdempotencyRow(SQLModel, table=True):
-    """A write under an `Idempotency-Key`, and the response that a retry gets. `key` begins with the API key that wrote.
+    """A write under an `Idempotency-Key`, and the response that a retry gets.
+
+    `key` begins with `owner`, the API key or session that wrote; rows of releases before 0.5.0 have none.
 
     Rows of releases before 0.4.0 do not record which contents their response has; `contents_known` is false in them.
     """
@@ -142,6 +144,7 @@ class IdempotencyRow(SQLModel, table=True):
     status: int
     body: str
     created_at: datetime = Field(sa_type=UtcDateTime, index=True)
+    owner: str | None = None
     etag: str | None = None
     contents_known: bool = Field(default=True, sa_column_kwargs={"server_default": false()})
 

@@ -47,16 +47,17 @@ def replay_or_record(request: Request, unit: UnitOfWork) -> None:
     if not 0 < len(key) <= _KEY_LIMIT:
         raise InvalidRequest(f"the header Idempotency-Key must have 1 to {_KEY_LIMIT} characters")
     project = unit.caller.project
-    key = _owned_key(unit.caller, key)
     store.lock_project(unit.session, project)  # of two requests under one key, the second waits for the first one's response
     request_digest = _request_digest(request)
-    stored_response = store.find_response(unit.session, project, key)
+    stored_response = store.find_response(unit.session, project, _owned_key(unit.caller, key))
+    if stored_response is None:
+        stored_response = _response_without_owner(unit, key, request_digest)
     if stored_response is None:
         request.state.store_response = lambda status, body, etag: store.add_response(
             unit.session,
             project,
-            key,
-            StoredResponse(request_digest, status, body, etag),
+            _owned_key(unit.caller, key),
+            StoredResponse(request_digest, status, body, _owner(unit.caller), etag),
             contents_read(unit.session),
             unit.clock(),
         )
@@ -84,8 +85,18 @@ def complete_stored_response(request: Request, caller: Caller, body: str) -> Non
 
 
 def _owned_key(caller: Caller, key: str) -> str:
-    """Return the name under which a response is stored: another key's owner never gets it, whatever he sends."""
-    return f"{caller.key_id or caller.session_id or LOCAL_OWNER}/{key}"
+    """Return the name under which a response is stored: no other caller gets it."""
+    return f"{_owner(caller)}/{key}"
+
+
+def _owner(caller: Caller) -> str:
+    return caller.key_id or caller.session_id or LOCAL_OWNER
+
+
+def _response_without_owner(unit: UnitOfWork, key: str, request_digest: str) -> StoredResponse | None:
+    """Return the response to the same request that a release before 0.5.0 stored; it did not store who wrote."""
+    response = store.find_response(unit.session, unit.caller.project, key)
+    return response if response and response.owner is None and response.request_digest == request_digest else None
 
 
 def _request_digest(request: Request) -> str:

@@ -1,4 +1,4 @@
-"""Stored responses have their entity tag, and are deleted after some days."""
+"""Stored responses have their owner and their entity tag, and are deleted after some days."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,6 +8,7 @@ down_revision = "0013"
 
 
 def upgrade() -> None:
-    """Add a column and an index. Responses of earlier releases do not record who wrote them, and are replayed to nobody."""
+    """Add two columns and an index; of the responses of earlier releases it is not known who wrote them."""
+    op.add_column("idempotency", sa.Column("owner", sa.String(), nullable=True))
     op.add_column("idempotency", sa.Column("etag", sa.String(), nullable=True))
     op.create_index("ix_idempotency_created_at", "idempotency", ["created_at"], unique=False)
