@@ -53,10 +53,6 @@ integration: $(INSTALLED) ## tests with large programs of others, which it insta
 	cd tests/integration/oidc_provider && npm ci --no-audit --no-fund
 	PROMPTUARY_INTEGRATION=1 $(BIN)/pytest tests/integration
 
-integration: $(INSTALLED) ## tests with large programs of others, which it installs in environments of their own; needs Node 20
-	cd tests/integration/oidc_provider && npm ci --no-audit --no-fund
-	PROMPTUARY_INTEGRATION=1 $(BIN)/pytest tests/integration
-
 format: $(INSTALLED) ## format the code and mend what the linter can mend
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format

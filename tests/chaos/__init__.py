@@ -1,1 +1,1 @@
-"""What is lost and what is answered while processes are killed, stopped and overloaded; `make chaos` runs it."""
+"""Damage of every kind to real processes, and what became of the work; `make chaos` runs it."""

@@ -7,7 +7,7 @@ from sqlalchemy import inspect, text
 from promptuary.core.database import Database
 from promptuary.core.errors import PromptuaryError
 
-HEAD = "0016"
+HEAD = "0017"
 _POSTGRES_LOCK = 0x70726F6D
 
 

@@ -1,4 +1,4 @@
-"""The scenarios: each starts real servers, does harm, and counts what was acknowledged, lost and answered."""
+"""Servers, databases and indexes that are killed, stopped or removed, and more writers than a server can answer."""
 
 import shutil
 import threading
@@ -11,8 +11,7 @@ from pathlib import Path
 
 import httpx
 
-from chaos.outcome import Outcome
-from factories.databases import Postgres
+from chaos.scenario import POSTGRESQL, SQLITE, Outcome, Place, Scenario
 from factories.served_process import ServedProcess, served_process, wait_until
 
 WRITERS = 16
@@ -20,15 +19,6 @@ CROWD = 120
 ROUNDS = 3
 VERSIONS = "/v1/prompts/greet/versions"
 GREET = "/v1/prompts/greet"
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a scenario runs: a folder, the settings of its servers, and the PostgreSQL server, if it is on one."""
-
-    folder: Path
-    variables: Mapping[str, str]
-    postgres: Postgres | None
 
 
 @dataclass
@@ -68,6 +58,19 @@ class Load:
         return wrong + newest - len(stored)
 
 
+    def outcome(self, lost: int) -> Outcome:
+        """Return what became of the writes."""
+        responses = _named(self.statuses)
+        responses[f"slowest {self.longest:.1f} s"] = 1
+        outcome = Outcome(self.tried, len(self.acknowledged), lost, responses)
+        outcome.expect(not self.statuses[500], "nothing is answered with 500")
+        return outcome
+
+
+def _named(statuses: Counter[int]) -> Counter[str]:
+    return Counter({str(status or "broken"): count for status, count in statuses.items()})
+
+
 def overload_while(server: ServedProcess, load: Load, prefix: str, harm: Callable[[], None], writers: int = WRITERS) -> None:
     """Write with all writers while harm is done; stop afterwards."""
     ended = threading.Event()
@@ -104,7 +107,7 @@ def kill_the_server(place: Place) -> Outcome:
             overload_while(server, load, str(turn), harm)
     with served_process(place.folder, name="after", **place.variables) as server:
         lost = load.lost(server.client)
-    return Outcome("server killed (kill -9), 3 times", load.tried, len(load.acknowledged), lost, load.statuses, load.longest)
+    return load.outcome(lost)
 
 
 def lose_chroma(place: Place) -> Outcome:
@@ -129,7 +132,9 @@ def lose_chroma(place: Place) -> Outcome:
     shutil.rmtree(place.folder / "data" / "chroma")
     with served_process(place.folder, name="after", **place.variables) as server:
         wait_until(lambda: query(server) == "index")
-    return Outcome("Chroma's folder removed", tried, statuses[200], wrong, statuses, wrong=(500, 503))
+    outcome = Outcome(tried, statuses[200], wrong, _named(statuses))
+    outcome.expect(statuses[200] == tried, "every query is answered with 200")
+    return outcome
 
 
 def stop_postgresql(place: Place) -> Outcome:
@@ -144,7 +149,7 @@ def stop_postgresql(place: Place) -> Outcome:
         postgres.proceed()
         time.sleep(4)
 
-    return _under_load(place, "PostgreSQL stands still (SIGSTOP) for 8 s", harm)
+    return _under_load(place, harm)
 
 
 def kill_postgresql(place: Place) -> Outcome:
@@ -159,17 +164,17 @@ def kill_postgresql(place: Place) -> Outcome:
         postgres.start_again()
         time.sleep(4)
 
-    return _under_load(place, "PostgreSQL killed, started after 4 s", harm)
+    return _under_load(place, harm)
 
 
-def _under_load(place: Place, scenario: str, harm: Callable[[], None], writers: int = WRITERS) -> Outcome:
+def _under_load(place: Place, harm: Callable[[], None], writers: int = WRITERS) -> Outcome:
     load = Load()
     with served_process(place.folder, **place.variables) as server:
         load.write(server.client, "first")
         overload_while(server, load, "w", harm, writers)
         wait_until(lambda: server.client.get("/readyz").status_code == 200)
         lost = load.lost(server.client)
-    return Outcome(scenario, load.tried, len(load.acknowledged), lost, load.statuses, load.longest)
+    return load.outcome(lost)
 
 
 def overload(place: Place) -> Outcome:
@@ -178,8 +183,13 @@ def overload(place: Place) -> Outcome:
     def harm() -> None:
         time.sleep(10)
 
-    return _under_load(place, f"{CROWD} writers for 10 s", harm, CROWD)
+    return _under_load(place, harm, CROWD)
 
 
-EVERYWHERE = (kill_the_server, lose_chroma, overload)
-POSTGRESQL = (stop_postgresql, kill_postgresql)
+SCENARIOS = (
+    Scenario(f"server killed (kill -9), {ROUNDS} times", kill_the_server, (SQLITE, POSTGRESQL)),
+    Scenario("Chroma's folder removed", lose_chroma, (SQLITE, POSTGRESQL)),
+    Scenario(f"{CROWD} writers for 10 s", overload, (SQLITE, POSTGRESQL)),
+    Scenario("PostgreSQL stands still (SIGSTOP) for 8 s", stop_postgresql, (POSTGRESQL,)),
+    Scenario("PostgreSQL killed, started after 4 s", kill_postgresql, (POSTGRESQL,)),
+)
