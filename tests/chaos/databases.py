@@ -4,10 +4,9 @@ import shutil
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import httpx
 
@@ -56,7 +55,6 @@ class Load:
                 stored[number] = response.json()["template"]
         wrong = sum(stored.get(number) != text for number, text in self.acknowledged.items())
         return wrong + newest - len(stored)
-
 
     def outcome(self, lost: int) -> Outcome:
         """Return what became of the writes."""

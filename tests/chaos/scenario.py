@@ -47,7 +47,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Scenario:
-    """A kind of damage: its name, what does it, and the databases on which it says something."""
+    """A kind of damage: its name, what does it, and the databases that it needs."""
 
     name: str
     run: Callable[[Place], Outcome]
