@@ -9,7 +9,7 @@ from promptuary.cli.connection import connect
 from promptuary.cli.number_parsers import integer
 from promptuary.cli.output import AsJson, print_json, print_line, print_table
 
-app = typer.Typer(help="Messages that could not be delivered.", no_args_is_help=True)
+app = typer.Typer(help="Messages to Chroma, MLflow and webhooks that could not be delivered.", no_args_is_help=True)
 MessageId = Annotated[int, typer.Argument(metavar="ID", help="The message's number.", parser=integer)]
 
 

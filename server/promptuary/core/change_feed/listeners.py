@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import structlog
 from sqlalchemy import text
 from sqlmodel import Field, SQLModel
 
@@ -41,7 +40,6 @@ AND NOT EXISTS (
 )
 """
 )
-log = structlog.get_logger(__name__)
 
 
 class ListenerRow(SQLModel, table=True):
@@ -71,6 +69,9 @@ def wait_for_listeners(database: Database, published: Mapping[int, Any], sleep: 
             pause = FIRST_PAUSE_SECONDS
             while behind := connection.execute(_BEHIND, values).scalars().all():
                 if time.monotonic() >= deadline:
+                    import structlog  # most commands wait for nobody, and its import takes longer than they do
+
+                    log = structlog.get_logger(__name__)
                     log.warning("a process that answers lookups does not react; its session is ended", sessions=list(behind))
                     for session in behind:
                         connection.execute(text("SELECT pg_terminate_backend(:session)"), {"session": session})

@@ -7,13 +7,10 @@ occupy every thread and connection. So after the first one all others fail at on
 import threading
 from collections.abc import Callable
 
-import structlog
-
 from promptuary.core.errors import Unavailable
 
 PROBE_SECONDS = 0.5
 """The pause between two probes."""
-log = structlog.get_logger(__name__)
 
 
 class ServerOutage:
@@ -47,7 +44,7 @@ class ServerOutage:
                 return
             self._prober = threading.Thread(target=self._wait_for_server, name="promptuary-database-probe", daemon=True)
             self._prober.start()
-        log.warning("the database does not answer; requests that need it are refused until it does")
+        _warn("the database does not answer; requests that need it are refused until it does")
 
     def close(self) -> None:
         """End the probes."""
@@ -65,5 +62,11 @@ class ServerOutage:
                 continue
             with self._lock:
                 self._prober = None
-            log.warning("the database answers again")
+            _warn("the database answers again")
             return
+
+
+def _warn(event: str) -> None:
+    import structlog  # most commands meet no outage, and its import takes longer than they do
+
+    structlog.get_logger(__name__).warning(event)
