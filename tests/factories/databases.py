@@ -3,7 +3,9 @@
 import os
 import shutil
 import signal
+import subprocess
 import tempfile
+import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+START_SECONDS = 60.0
 
 
 class Postgres:
@@ -77,8 +81,15 @@ class Postgres:
         if not self._is_killed:
             self.proceed()
             return
-        (self.folder / "postmaster.pid").unlink(missing_ok=True)
-        self.server.ensure_postgres_running()
+        end = time.monotonic() + START_SECONDS
+        while True:  # a killed process keeps the shared memory until the machine has ended it
+            (self.folder / "postmaster.pid").unlink(missing_ok=True)
+            try:
+                self.server.ensure_postgres_running()
+                break
+            except subprocess.CalledProcessError:
+                assert time.monotonic() < end, (self.folder / "log").read_text()
+                time.sleep(0.5)
         self._is_killed = False
 
     def count_listeners(self, url: str) -> int:

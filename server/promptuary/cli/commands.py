@@ -115,7 +115,7 @@ COMMANDS = (
     LazyCommand("context", "context", "app", "Context", "Collections of documents from which prompts retrieve passages."),
     LazyCommand("eval", "evaluation.runs", "app", _EVALUATION, "Run suites and read their results."),
     LazyCommand("review", "review", "app", _EVALUATION, "Review queues."),
-    LazyCommand("person", "access", "person_app", "Access", "People, their roles, and codes to sign in with."),
+    LazyCommand("person", "access", "person_app", "Access", "Create people, and change what they may do."),
     LazyCommand("key", "access", "key_app", "Access", "Create, list and revoke API keys."),
     LazyCommand("audit", "access", "audit_app", "Access", "The audit chain."),
     LazyCommand("outbox", "outbox", "app", "Access", "Messages to Chroma, MLflow and webhooks that could not be delivered."),

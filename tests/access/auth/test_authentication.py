@@ -72,6 +72,7 @@ NEEDED: list[tuple[str, Scope]] = [
     (r"GET /(langsmith|phoenix)/.*", Scope.PROMPT_LOOKUP),
     (r"(POST|PATCH|DELETE) /(langsmith|phoenix)/.*", Scope.PROMPT_WRITE),  # refused with a message
     (r"\w+ /v1/webhooks(/.+)?", Scope.WEBHOOK_MANAGE),
+    (r"(GET|POST|DELETE) /v1/outbox/parked(/{}(/retry)?)?", Scope.PROJECT_MANAGE),
     (r"GET /api/public/(projects|v2/prompts(/{})?)", Scope.PROMPT_LOOKUP),
     (r"(POST|DELETE) /api/public/v2/prompts(/{})?", Scope.PROMPT_WRITE),
     (r"PATCH /api/public/v2/prompts/{}/versions/{}", Scope.LABEL_MOVE),
