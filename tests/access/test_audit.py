@@ -271,6 +271,19 @@ def test_postgresql_refuses_to_truncate_the_chain(database: Database, unit_as: U
     assert verify(unit_as) == ChainVerification(1, None, None)
 
 
+def test_a_row_of_the_chain_cannot_be_replaced(database: Database, unit_as: Units) -> None:
+    """SQLite's REPLACE deletes the old row without its trigger, unless triggers are recursive."""
+    fill(unit_as, 1)
+    columns = "id, project_id, sequence, at, actor, action, subject, detail, previous, digest"
+    row = "SELECT " + columns.replace(" actor", " 'nobody'") + " FROM audit"
+    statement = f"INSERT OR REPLACE INTO audit ({columns}) {row}"
+    if database.dialect == "postgresql":
+        statement = f"INSERT INTO audit ({columns}) {row} ON CONFLICT (id) DO UPDATE SET actor = excluded.actor"
+    with pytest.raises(Exception, match="is append-only"), database.write() as session:
+        session.connection().execute(text(statement))
+    assert verify(unit_as) == ChainVerification(1, None, None)
+
+
 def test_the_head_and_the_verification_against_it_over_http(app: Any, api: Any, bearer: Any, unit_as: Units) -> None:
     fill(unit_as)
     admin = bearer("admin")

@@ -246,6 +246,7 @@ def _sqlite(url: str, file: str | None, pool: dict[str, Any]) -> Engine:
             "journal_mode=WAL",
             "synchronous=FULL",
             "foreign_keys=ON",
+            "recursive_triggers=ON",  # else REPLACE deletes a row of an append-only table without its trigger
         ):
             connection.execute(f"PRAGMA {pragma}")
 
