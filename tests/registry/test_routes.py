@@ -49,6 +49,7 @@ def test_a_version_is_registered_with_201_and_the_same_again_with_200(local: Any
         "message": "first",
         "tags": ["a"],
         "author": "local",
+        "author_id": "local",
         "created_at": "2026-03-02T12:00:00Z",
         "includes": [],
         "given_name": None,

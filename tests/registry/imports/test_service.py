@@ -1,5 +1,6 @@
 """The import of prompts: another project has the same lookups, history, past and rollbacks; conflicts write nothing."""
 
+import json
 import re
 from datetime import datetime
 from typing import Any
@@ -39,16 +40,10 @@ def all_responses(client: Any, moments: list[datetime]) -> list[Any]:
     return responses
 
 
-def without_project_names(responses: list[Any]) -> list[Any]:
-    return [
-        (
-            status,
-            {**body, "detail": body["detail"].replace("'other'", "'default'")}
-            if isinstance(body, dict) and "detail" in body
-            else body,
-        )
-        for status, body in responses
-    ]
+def without_local_names(responses: list[Any]) -> list[Any]:
+    """Return responses without the project's name and without ids of people and keys, which each server has its own of."""
+    text = json.dumps(responses).replace("'other'", "'default'")
+    return json.loads(re.sub(r'"(author|actor)_id": "[^"]*"', r'"\1_id": ""', text))
 
 
 def without_date(bundle: str) -> str:
@@ -63,7 +58,7 @@ def test_another_server_responds_as_the_first_now_and_as_of_any_time(
     text = export_bundle(old)
     assert import_bundle(new, text) == []
     expected = all_responses(local, moments)
-    assert without_project_names(all_responses(other, moments)) == expected
+    assert without_local_names(all_responses(other, moments)) == without_local_names(expected)
     assert {status for status, _ in expected} == {200, 404}
     for client in (local, other):
         client.post("/v1/prompts/p/labels/production/rollback", json={})
@@ -88,7 +83,7 @@ def test_the_same_import_changes_nothing_and_a_later_one_continues(
     old.post("/prompts/p/versions", {**TEXT, "template": "four", "labels": ["canary", "production"]})
     clock.move(hours=1)
     import_bundle(new, export_bundle(old))
-    assert without_project_names(all_responses(other, moments)) == all_responses(local, moments)
+    assert without_local_names(all_responses(other, moments)) == without_local_names(all_responses(local, moments))
     state = written_state(local)
     assert import_bundle(old, export_bundle(new)) == []
     assert written_state(local) == state
@@ -123,7 +118,7 @@ def test_many_small_requests_have_the_same_result(
 ) -> None:
     monkeypatch.setattr(bundle, "REQUEST_BYTES", 1)
     import_bundle(new, export_bundle(old))
-    assert without_project_names(all_responses(other, moments)) == all_responses(local, moments)
+    assert without_local_names(all_responses(other, moments)) == without_local_names(all_responses(local, moments))
     before = written_state(other)
     import_bundle(new, export_bundle(old))
     assert written_state(other) == before

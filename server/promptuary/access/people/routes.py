@@ -20,6 +20,7 @@ from promptuary.access.sessions.store import SignInSession
 from promptuary.access.sessions.token import parse_code
 from promptuary.access.unit_of_work import UnitOfWork
 from promptuary.core.database import Session
+from promptuary.core.errors import InvalidRequest
 from promptuary.core.wire import PageOf
 
 PersonId = Annotated[str, Path(alias="id", max_length=100)]
@@ -102,11 +103,24 @@ def _open_session(request: Request) -> OpenedSessionOut:
         else:
             caller = authenticate(session, credential, now)
             caller.require(Scope.SESSION_OWN)
+            refuse_undeclared_parts(request)
+            _refuse_a_body(request)
             opened = sign_in_with_key(session, caller, user_agent, lifetime, now)
         if opened is not None:
             refuse_undeclared_parts(request)
+            _refuse_a_body(request)
             return opened_session_out(session, opened)
     raise not_valid()
+
+
+def _refuse_a_body(request: Request) -> None:
+    """Check by the header alone that a request has no body.
+
+    Raises:
+        InvalidRequest: when it has one.
+    """
+    if request.headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers:
+        raise InvalidRequest("the request has a body, and nothing reads it; send none")
 
 
 setattr(_open_session, SCOPE_ATTRIBUTE, Scope.SESSION_OWN)

@@ -98,7 +98,7 @@ def _export(api: ApiClient, file: IO[str], prompts: Sequence[str], labels: Seque
         archivals = _archivals(api, name, state) if whole or state.archived else []
         _write_head(file, name, state, labels)
         for number, version in enumerate(_versions(api, name, state, labels, whole=whole)):
-            file.write(f"{',' if number else ''}\n{_json(str(version['version']))}: {_json(version)}")
+            file.write(f"{',' if number else ''}\n{_json(str(version['version']))}: {_json(_portable(version))}")
             exported.versions += 1
             included |= {include["name"] for include in version["includes"]}
         _write_tail(file, history, archivals)
@@ -139,6 +139,11 @@ def _versions(api: ApiClient, name: str, state: PromptState, labels: Sequence[st
             if error.code != "erased":
                 raise
             print_notice(f"promptuary: left out: {error}")
+
+
+def _portable(version: dict[str, Any]) -> dict[str, Any]:
+    """Return a version without the author's id, which another installation does not know; the name stays."""
+    return {key: value for key, value in version.items() if key != "author_id"}
 
 
 def _history(api: ApiClient, name: str, state: PromptState) -> Iterator[dict[str, Any]]:
