@@ -65,12 +65,13 @@ def test_the_doctor_lists_its_checks(run: Run, monkeypatch: pytest.MonkeyPatch, 
         "outbox",
         "data directory",
         "disk",
+        "open files",
         "all-MiniLM-L6-v2",
         "local:smollm2",
     ]
     assert all(check["ok"] for check in checks.values())
     assert checks["data directory"]["found"] == str(data_dir)
-    assert [line.split("\t")[0] for line in run("doctor").out.splitlines()] == ["", *["ok"] * 8]
+    assert [line.split("\t")[0] for line in run("doctor").out.splitlines()] == ["", *["ok"] * 9]
 
 
 def test_the_doctor_ends_with_1_where_a_check_fails(run: Run, monkeypatch: pytest.MonkeyPatch, data_dir: Path) -> None:

@@ -48,6 +48,7 @@ def test_by_default_a_bundle_has_the_labelled_versions_and_the_newest(run: Run, 
     fields_of_a_lookup = {name: response.pop(name) for name in ("label", "variant", "split", "revision", "inferred")}
     assert fields_of_a_lookup["inferred"] == ["q"]
     response["variables"] = {name: response["variables"][name] for name in response["variables"] if name != "q"}
+    assert response.pop("author_id") == "local"  # of this server alone
     assert reply["versions"]["3"] == response
     assert reply["labels"]["staging"] == 3
     assert [arm["version"] for arm in reply["labels"]["production"]["split"]["arms"]] == [1, 3]

@@ -153,14 +153,15 @@ class _PullPlan:
         return self._compare(body, PulledPrompt(name, number, path, "updated", text=text, origin=origin), known_labels)
 
     def _compare(self, body: Any, pulled: PulledPrompt, known_labels: set[str] | None) -> PulledPrompt:
-        """Compare the text for an existing file with the file; labels that lead elsewhere are a difference, if any count."""
+        """Compare the text for an existing file with the file; labels that lead elsewhere and other tags are a difference."""
         try:
             current_text = read_text(pulled.path)
             file = parse_prompt_file(current_text, pulled.path, pulled.prompt)
         except InvalidFile as error:
             return replace(pulled, lost=str(error).removeprefix(f"{pulled.path} "))
         same_labels = known_labels is None or set(file.labels) <= known_labels
-        if self.registry.has_content(file.content, body) and same_labels:
+        same_tags = not file.tags or set(file.tags) == set(body["tags"])  # a file without tags takes those of the version
+        if self.registry.has_content(file.content, body) and same_labels and same_tags:
             origin = pulled.origin and Origin.of(body, pulled.origin.newest, file.labels)
             return replace(pulled, state="same", text=None, origin=origin)
         text = leading_comments(current_text) + (pulled.text or "")
