@@ -72,6 +72,10 @@ FIELDS: dict[str, dict[str, Any]] = {
     "cost": {"threshold": 1},
     "latency": {"threshold": 1},
     "token-count": {"value": 3},
+    "trajectory:step-count": {"value": {"max": 3}},
+    "trajectory:tool-args-match": {"value": {"name": "search", "args": {"q": "x"}}},
+    "trajectory:tool-sequence": {"value": ["search"]},
+    "trajectory:tool-used": {"value": "search"},
     "webhook": {"value": "https://hooks.example.com/"},
     "word-count": {"value": 3},
 }
