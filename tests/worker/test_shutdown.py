@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 
 STUCK = """
-import sys, threading
+import os, sys, time
 from promptuary.cli.service import commands
 from promptuary.worker.loop import Worker
 
 def wait_for_ever(*_):
-    print("stuck", flush=True)
-    threading.Event().wait()
+    os.write(1, b"stuck\\n")  # several threads write, each a whole line
+    while True:
+        time.sleep(1)  # Python notes a signal between two instructions of the main thread
 
 setattr(Worker, sys.argv[1], wait_for_ever)
 commands.worker()
