@@ -71,7 +71,7 @@ def test_a_revoked_key_is_refused_by_every_server_at_once(servers: tuple[ServedP
 
 
 def test_a_server_that_was_stopped_delays_one_write_and_is_not_stale_afterwards(
-    servers: tuple[ServedProcess, ServedProcess],
+    servers: tuple[ServedProcess, ServedProcess], postgres: Postgres
 ) -> None:
     first, second = servers
     os.kill(second.process.pid, signal.SIGSTOP)
@@ -85,5 +85,7 @@ def test_a_server_that_was_stopped_delays_one_write_and_is_not_stale_afterwards(
         os.kill(second.process.pid, signal.SIGCONT)
     assert version(second) == 1
     assert "does not react" in first.log
+    url = second.environment["PROMPTUARY_DATABASE_URL"]
+    wait_until(lambda: postgres.count_listeners(url) == 2)  # a write waits for the second server again from then on
     move(first, 2)
     assert version(second) == 2
