@@ -55,12 +55,12 @@ def prepare(content: Content, *, resolved: bool = True, jinja2: bool = False) ->
             raise InvalidPrompt("the prompt cannot be used", [FieldError("format", message)])
         jinja.require_jinja2()
     preparation = _Preparation(content, resolved=resolved)
-    prepared = preparation.parse()
-    names = preparation.check(prepared)
-    variables = preparation.variables(names)
+    templates = preparation.parse()
+    preparation.field_errors += noncanonical_parts(content)
+    variables = preparation.variables(preparation.check(templates))
     if preparation.field_errors:
         raise InvalidPrompt("the prompt cannot be used", preparation.field_errors)
-    return PreparedPrompt(content, prepared.parts, prepared.query, prepared.turns, prepared.trees, variables)
+    return PreparedPrompt(content, templates.parts, templates.query, templates.turns, templates.trees, variables)
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,6 @@ class _Preparation:
             for number, turn in enumerate((binding and binding.turns) or ())
         )
         trees = {name: self._parse(source, f"partials.{name}", mustache.parse) for name, source in content.partials.items()}
-        self.field_errors += noncanonical_parts(content)
         return _Templates(parts, query, turns, trees)
 
     def _message(self, message: Message, path: str, parse: _Parse) -> AnyMessageTemplate:
@@ -193,9 +192,17 @@ class _Preparation:
 
 
 def inferred_variables(content: Content) -> dict[str, Variable]:
-    """Return the variables that a content uses without declaring them; none where this installation cannot parse it."""
+    """Return the variables that a registered content uses without declaring them; none where this installation cannot parse it.
+
+    Lookups call it, so it leaves out what was checked when the content was registered: that every part has a canonical form.
+    """
+    preparation = _Preparation(content, resolved=True)
     try:
-        variables = prepare(content, jinja2=True).variables
+        if content.format == "jinja2":
+            jinja.require_jinja2()
+        variables = preparation.variables(preparation.check(preparation.parse()))
     except InvalidPrompt:
+        return {}
+    if preparation.field_errors:
         return {}
     return {name: variable for name, variable in variables.items() if name not in content.variables}
