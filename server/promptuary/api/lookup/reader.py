@@ -58,9 +58,8 @@ class LookupReader:
             NotAuthenticated, Forbidden, NotFound, Conflict, Unavailable: as the route does.
         """
         with self._database.read() as session:
-            caller = self._confirmed_caller(session, request, cached_key)
+            caller, revisions = self._confirmed_caller(session, request, cached_key)
             caller.require(Scope.PROMPT_LOOKUP)
-            revisions = access.read_revisions(session, caller.project)
             result = self._registry(session, caller).lookup(
                 request.name, label=request.label, version=request.version, targeting_key=request.targeting_key
             )
@@ -86,13 +85,16 @@ class LookupReader:
         """Close the connections."""
         self._database.dispose()
 
-    def _confirmed_caller(self, session: Session, request: LookupRequest, cached_key: CachedKey | None) -> Caller:
-        """Return the caller as of this transaction: the cached key may have ended while the request waited for a thread."""
+    def _confirmed_caller(
+        self, session: Session, request: LookupRequest, cached_key: CachedKey | None
+    ) -> tuple[Caller, ProjectRevisions]:
+        """Return the caller and their project's revisions; a cached key may have ended while the request waited for a thread."""
         if cached_key is not None:
             revisions = access.read_revisions(session, cached_key.caller.project)
             if cached_key.is_valid(revisions.access_revision, self._clock):
-                return cached_key.caller
-        return authenticate(session, key_from_header(request.authorization.decode("latin-1")), self._clock())
+                return cached_key.caller, revisions
+        caller = authenticate(session, key_from_header(request.authorization.decode("latin-1")), self._clock())
+        return caller, access.read_revisions(session, caller.project)
 
     def _registry(self, session: Session, caller: Caller) -> Registry:
         return Registry(UnitOfWork(session, caller, self._clock, self._settings))
