@@ -88,7 +88,7 @@ class LookupReader:
     def _confirmed_caller(
         self, session: Session, request: LookupRequest, cached_key: CachedKey | None
     ) -> tuple[Caller, ProjectRevisions]:
-        """Return the caller and their project's revisions; a cached key may have ended while the request waited for a thread."""
+        """Return the caller and their project's revisions; a cached key may have ended while the request waited."""
         if cached_key is not None:
             revisions = access.read_revisions(session, cached_key.caller.project)
             if cached_key.is_valid(revisions.access_revision, self._clock):
