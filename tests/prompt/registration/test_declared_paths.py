@@ -70,6 +70,15 @@ def test_a_path_that_may_lead_to_a_value_is_taken(format_: str, template: str) -
     assert validate_content(content(template, format_), jinja2=True)
 
 
+def test_only_so_many_nodes_of_partials_are_visited() -> None:
+    def body(tags: int) -> Content:
+        return content("{{> p}}" * 30 + "{{> q}}", "mustache", partials={"p": "{{a}}" * tags, "q": "{{t.b}}"}, variables={"t": TEXT})
+
+    validate_content(body(10_000))
+    with pytest.raises(InvalidPrompt, match="'t.b' has no value"):
+        validate_content(body(10))
+
+
 def test_passages_are_paths_in_sections_alone() -> None:
     context = {"collection": "c", "query": "q", "into": "found"}
     assert validate_content(content("{{#found}}{{text}}{{metadata.x}}{{/found}}", "mustache", context=context))

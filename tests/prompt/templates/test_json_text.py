@@ -168,6 +168,21 @@ def test_an_unknown_partial_is_checked_when_the_registry_knows_it() -> None:
     assert validate_content(content('{"a": "{{> p}}"}', partials={"p": "no json"}))
 
 
+def test_partials_in_partials_are_not_followed_without_an_end() -> None:
+    partials = {f"p{level}": f"{{{{> p{level + 1}}}}}" * 10 for level in range(30)} | {"p30": "1,"}
+    validate_content(content("[{{> p0}} 1]", partials=partials))
+
+
+def test_arguments_after_a_million_characters_of_them_are_not_tried() -> None:
+    call = {"id": "c", "type": "function", "function": {"name": "f", "arguments": "[{{> p}} 1]"}}
+    wrong = {"id": "d", "type": "function", "function": {"name": "f", "arguments": "[{{x}}"}}
+    template = [{"role": "assistant", "tool_calls": [*({**call, "id": f"c{number}"} for number in range(6)), wrong]}]
+    body = {"type": "chat", "template": template, "partials": {"p": "1," * 100_000}}
+    validate_content(Content.model_validate(body))
+    with pytest.raises(InvalidPrompt, match="is not JSON"):
+        validate_content(Content.model_validate({**body, "partials": {"p": "1,"}}))
+
+
 def test_a_literal_of_an_old_version_goes_on_rendering_as_it_is() -> None:
     assert old_call("no json", {}) == "no json"
     assert old_call('{"a": 1, "a": 2}', {}) == '{"a": 1, "a": 2}'

@@ -18,8 +18,8 @@ from promptuary.prompt.templates.tree import DEPTH_LIMIT, For, If, Literal, Node
 from promptuary.prompt.variables import Property, Schema
 
 _SHOWN_MEMBERS = 8
-_VISITS = 2_000
-"""The most partials that are followed from one template."""
+_PARTIAL_NODES = 200_000
+"""The most nodes of partials that are visited from all templates of a content; partials in partials could have any number."""
 UNKNOWN = Schema()
 _Scopes = tuple[Mapping[str, Schema] | None, ...]
 """The declared names of the scopes, the innermost last; None for a scope of which nothing is declared."""
@@ -33,31 +33,37 @@ def path_errors(prepared: PreparedPrompt) -> Iterator[FieldError]:
         top[content.context.into] = passages_schema()
     items = passages_schema().items
     passage = items.properties if items else None
+    walk = _Walk(prepared.trees)
     for parts, scopes in ((prepared.parts, (top,)), (prepared.turns, (top, passage or {}))):
         for part in parts:
             for place, nodes in () if isinstance(part, Placeholder) else part.templates():
-                walk = _Walk(place, prepared.trees)
-                walk.visit(nodes, scopes, 0)
-                yield from dict.fromkeys(walk.field_errors)
-    walk = _Walk("context.query", prepared.trees)
-    walk.visit(prepared.query, (top,), 0)
+                walk.visit_template(place, nodes, scopes)
+    walk.visit_template("context.query", prepared.query, (top,))
     yield from dict.fromkeys(walk.field_errors)
 
 
 @dataclass
 class _Walk:
-    """One walk over a template and its partials."""
+    """One walk over the templates of a content, each with its partials."""
 
-    place: str
     trees: Mapping[str, Sequence[Node]]
     field_errors: list[FieldError] = field(default_factory=list)
+    place: str = ""
     partial: str = ""
-    visits: int = 0
+    partial_nodes: int = 0
+
+    def visit_template(self, place: str, nodes: Sequence[Node], scopes: _Scopes) -> None:
+        """Visit a template; `place` is its path in the content."""
+        self.place = place
+        self.visit(nodes, scopes, 0)
 
     def visit(self, nodes: Sequence[Node], scopes: _Scopes, depth: int) -> None:
         if depth > DEPTH_LIMIT:
             return
         for node in nodes:
+            self.partial_nodes += bool(self.partial)
+            if self.partial and self.partial_nodes > _PARTIAL_NODES:
+                return
             if isinstance(node, Tag):
                 self._path_schema(node.path, scopes, node.line)
             elif isinstance(node, Section):
@@ -88,9 +94,6 @@ class _Walk:
         self.visit(node.otherwise, scopes, depth + 1)
 
     def _visit_partial(self, name: str, scopes: _Scopes, depth: int) -> None:
-        self.visits += 1
-        if self.visits > _VISITS:
-            return
         outer, self.partial = self.partial, name
         self.visit(self.trees.get(name, ()), scopes, depth + 1)
         self.partial = outer

@@ -11,13 +11,16 @@ from promptuary.prompt.content import Placeholder
 from promptuary.prompt.errors import FieldError
 from promptuary.prompt.messages.message import FieldKind
 from promptuary.prompt.templates.json_text import JsonPosition, NotJson, check_json, is_whole_value
-from promptuary.prompt.templates.message_templates import FieldTemplate, StructuredMessageTemplate
+from promptuary.prompt.templates.message_templates import StructuredMessageTemplate
 from promptuary.prompt.templates.prepared import PreparedPrompt
 from promptuary.prompt.templates.tree import DEPTH_LIMIT, For, If, Literal, Node, Partial, Section
 
 _COMBINATIONS = 64
+"""The most combinations of the sections and branches of one call that are tried."""
 _CHARACTERS = 1_000_000
-"""The most combinations of sections and branches that are tried, and the most characters of all of them together."""
+"""The most characters that are tried in all calls of a content, with their partials; the calls after them are not tried."""
+_VALUE_CHARACTERS = 8
+"""What a node that is no literal counts for."""
 _REMEDY = "write each value inside quotes, or in place of a whole JSON value"
 
 
@@ -25,39 +28,81 @@ class _Unknown(Exception):
     """The text depends on a partial that is not known yet."""
 
 
+class _TooLarge(Exception):
+    """There are more combinations or characters than are tried."""
+
+
 def argument_errors(prepared: PreparedPrompt) -> Iterator[FieldError]:
     """Yield an error for the arguments of each tool call that can never become JSON."""
+    check = _Check(prepared.trees)
     for part in (*prepared.parts, *prepared.turns):
         if isinstance(part, Placeholder) or not isinstance(part, StructuredMessageTemplate):
             continue
         for field in part.fields:
-            if field.kind is FieldKind.ARGUMENTS and (message := _error(field, prepared)) is not None:
+            if field.kind is FieldKind.ARGUMENTS and (message := check.error(field.nodes)) is not None:
                 yield FieldError(field.place, message)
 
 
-def _error(field: FieldTemplate, prepared: PreparedPrompt) -> str | None:
-    nodes = field.nodes
-    if all(isinstance(node, Literal) for node in nodes):
-        return _literal_error("".join(node.text for node in nodes if isinstance(node, Literal)))
-    if is_whole_value(nodes):
-        return None
-    choices = dict(_choices(nodes, prepared.trees, 0))
-    combinations = prod(choices.values())
-    if combinations > _COMBINATIONS or combinations * _size(nodes) > _CHARACTERS:
-        return None
-    message = None
-    for numbers in product(*(range(count) for count in choices.values())):
-        sample = _Sample(prepared.trees, dict(zip(choices, numbers, strict=True)))
+class _Check:
+    """The check of all calls of a content, which share the characters that are tried."""
+
+    def __init__(self, trees: Mapping[str, Sequence[Node]]) -> None:
+        self._trees = trees
+        self._characters = _CHARACTERS
+
+    def error(self, nodes: Sequence[Node]) -> str | None:
+        """Return why arguments can never become JSON; None where they can, or where that is not known."""
+        if all(isinstance(node, Literal) for node in nodes):
+            return _literal_error("".join(node.text for node in nodes if isinstance(node, Literal)))
+        if is_whole_value(nodes):
+            return None
+        message = None
         try:
-            sample.add(nodes, 0)
-            check_json("".join(sample.texts))
-        except NotJson as error:
-            message = message or f"{error} with any values, such as x; {_REMEDY}"
-        except _Unknown:
+            choices = self._choices(nodes)
+            for numbers in product(*(range(count) for count in choices.values())):
+                sample = _Sample(self._trees, dict(zip(choices, numbers, strict=True)))
+                try:
+                    sample.add(nodes, 0)
+                    check_json("".join(sample.texts))
+                except NotJson as error:
+                    message = message or f"{error} with any values, such as x; {_REMEDY}"
+                else:
+                    return None
+        except (_TooLarge, _Unknown):
             return None
-        else:
-            return None
-    return message
+        return message
+
+    def _choices(self, nodes: Sequence[Node]) -> dict[str | int, int]:
+        """Return what identifies each section, branch and loop, and how many ways it has. A section's name has one state.
+
+        Raises:
+            _TooLarge: there are more combinations, or characters in all of them, than are tried.
+        """
+        choices: dict[str | int, int] = {}
+        before = self._characters
+        self._add_choices(nodes, choices, 0)
+        combinations, characters = prod(choices.values()), before - self._characters
+        if combinations > _COMBINATIONS or characters * (combinations - 1) > self._characters:
+            raise _TooLarge
+        self._characters -= characters * (combinations - 1)
+        return choices
+
+    def _add_choices(self, nodes: Sequence[Node], choices: dict[str | int, int], depth: int) -> None:
+        for node in nodes if depth <= DEPTH_LIMIT else ():
+            self._characters -= len(node.text) if isinstance(node, Literal) else _VALUE_CHARACTERS
+            if self._characters < 0:
+                raise _TooLarge
+            bodies: tuple[Sequence[Node], ...] = ()
+            if isinstance(node, Section):
+                choices[node.name], bodies = 2, (node.body,)
+            elif isinstance(node, If):
+                choices[id(node)], bodies = len(node.branches) + 1, (*(body for _, body in node.branches), node.otherwise)
+            elif isinstance(node, For):
+                choices[id(node)], bodies = 2, (node.body, node.otherwise)
+            elif isinstance(node, Partial):
+                bodies = (self._trees.get(node.name, ()),)
+            for body in bodies:
+                self._add_choices(body, choices, depth + 1)
 
 
 def _literal_error(text: str) -> str | None:
@@ -66,30 +111,6 @@ def _literal_error(text: str) -> str | None:
     except NotJson as error:
         return f"{error}; a call without arguments has {{}}"
     return None
-
-
-def _choices(nodes: Sequence[Node], trees: Mapping[str, Sequence[Node]], depth: int) -> Iterator[tuple[str | int, int]]:
-    """Yield what identifies each section, branch and loop, and how many ways it has. A section's name has one state."""
-    for node in nodes if depth <= DEPTH_LIMIT else ():
-        if isinstance(node, Section):
-            yield node.name, 2
-            yield from _choices(node.body, trees, depth + 1)
-        elif isinstance(node, If):
-            yield id(node), len(node.branches) + 1
-            for body in (*(body for _, body in node.branches), node.otherwise):
-                yield from _choices(body, trees, depth + 1)
-        elif isinstance(node, For):
-            yield id(node), 2
-            for body in (node.body, node.otherwise):
-                yield from _choices(body, trees, depth + 1)
-        elif isinstance(node, Partial):
-            yield from _choices(trees.get(node.name, ()), trees, depth + 1)
-
-
-def _size(nodes: Sequence[Node]) -> int:
-    return sum(
-        len(node.text) if isinstance(node, Literal) else _size(node.body) if isinstance(node, Section) else 8 for node in nodes
-    )
 
 
 class _Sample:
