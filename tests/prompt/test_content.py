@@ -3,6 +3,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from promptuary.core.wire import parse_strict_json
 from promptuary.prompt.content import TEMPLATE_LIMIT, VARIABLES_LIMIT, Content
 from promptuary.prompt.validation_errors import field_errors_from
 
@@ -98,3 +99,25 @@ def test_there_is_a_limit_to_the_number_of_variables() -> None:
 def test_content_cannot_be_changed() -> None:
     with pytest.raises(ValidationError):
         Content(type="text", template="x").template = "y"  # type: ignore[misc] # the very thing that must fail
+
+
+LONG = "0.12345678901234567891"
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        f'"config": {{"a": [{LONG}]}}',
+        f'"model": {{"name": "m", "temperature": {LONG}}}',
+        f'"model": {{"name": "m", "top_p": {LONG}}}',
+        f'"context": {{"collection": "c", "query": "q", "into": "p", "min_score": {LONG}}}',
+        f'"variables": {{"a": {{"default": {LONG}}}}}',
+        f'"variables": {{"a": {{"minimum": {LONG}}}}}',
+        f'"variables": {{"a": {{"type": "array", "items": {{"enum": [{LONG}]}}}}}}',
+        f'"variables": {{"a": {{"type": "object", "properties": {{"b": {{"maximum": {LONG}}}}}}}}}',
+    ],
+)
+def test_a_number_that_would_come_back_as_another_one_is_refused(part: str) -> None:
+    body = parse_strict_json(f'{{"type": "text", "template": "{{{{a}}}}", {part}}}'.encode())
+    with pytest.raises(ValidationError, match="has more digits than a number keeps: it would come back as 0.12345678901234568"):
+        Content.model_validate(body)

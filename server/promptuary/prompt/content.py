@@ -30,7 +30,7 @@ IDENTIFIER = r"^[A-Za-z_][A-Za-z0-9_]{0,63}$"
 
 
 def _validate_as_sent(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
-    validate(value)
+    validate(refuse_rounded(value))
     return value
 
 

@@ -42,6 +42,11 @@ class Schema(BaseModel):
     maxItems: Length | None = None
     properties: Annotated[dict[str, "Property"], Field(max_length=200)] | None = None
 
+    @field_validator("enum", "minimum", "maximum", mode="before")
+    @classmethod
+    def _numbers_come_back(cls, value: Any) -> Any:
+        return refuse_rounded(value)
+
     @model_validator(mode="after")
     def _parts_fit_type(self) -> Self:
         for keyword, json_type in (("items", "array"), ("properties", "object")):
@@ -75,9 +80,9 @@ class Variable(Schema):
     default: JsonValue = None
     sensitive: bool = False
 
-    @field_validator("enum", "default", "minimum", "maximum", mode="before")
+    @field_validator("default", mode="before")
     @classmethod
-    def _numbers_come_back(cls, value: Any) -> Any:
+    def _default_comes_back(cls, value: Any) -> Any:
         return refuse_rounded(value)
 
     @model_validator(mode="after")
