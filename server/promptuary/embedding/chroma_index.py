@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import structlog
 
 from promptuary.core.errors import Unavailable
+from promptuary.embedding.chroma_ownership import DATA
 from promptuary.embedding.index import IndexEntry, IndexHit, IndexRefused, IndexState, Scalar
 
 T = TypeVar("T")
@@ -152,7 +153,7 @@ def connect_chroma(url: str) -> ChromaIndex:
 def open_embedded_chroma(folder: Path) -> ChromaIndex:
     """Open Chroma in this process, which must own the folder (`chroma_ownership.ChromaOwnership`)."""
     chromadb, settings = _import_chroma()
-    return ChromaIndex(chromadb.PersistentClient(str(folder / "data"), settings=settings), "embedded")
+    return ChromaIndex(chromadb.PersistentClient(str(folder / DATA), settings=settings), "embedded")
 
 
 def _http_sessions(client: Any) -> list[Any]:

@@ -33,12 +33,14 @@ class IndexRepair:
                 return
             thread = threading.Thread(target=self._run, args=(name, rebuild), name="promptuary-index-repair", daemon=True)
             self._threads[name] = thread
+            thread.start()  # under the lock: a thread that has not started cannot be waited for
         log.warning("the index has lost something; it is rebuilt, and queries search SQL meanwhile", index=str(name))
-        thread.start()
 
     def join(self) -> None:
         """Wait for every repair that is in progress."""
-        for thread in list(self._threads.values()):
+        with self._lock:
+            threads = list(self._threads.values())
+        for thread in threads:
             thread.join()
 
     def close(self) -> None:
