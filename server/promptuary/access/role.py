@@ -1,6 +1,6 @@
 """Roles and their scopes. A route declares one scope, a key has one role, and only what is listed here is allowed.
 
-`docs/people.md` has the generated table of roles, scopes and routes; `python -m promptuary.api.role_table` prints it.
+`docs/people.md` has the generated table of roles, scopes and routes; `promptuary key roles` prints it.
 """
 
 from enum import StrEnum
