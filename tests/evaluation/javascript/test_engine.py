@@ -161,6 +161,20 @@ def test_a_script_is_parsed_without_being_run(engine: JavaScriptEngine) -> None:
     assert engine.syntax_error(Script("return (")) is not None
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        "BigInt.prototype.toJSON = () => 1; return 10n",
+        "Object.prototype.toJSON = () => 1; throw new Error('x')",
+        "let o = []; for (let i = 0; i < 3000; i++) o = [o]; return o",
+    ],
+)
+def test_a_result_that_cannot_be_read_does_not_harm_the_next_script(engine: JavaScriptEngine, body: str) -> None:
+    with pytest.raises(JavaScriptStopped, match="cannot be read"):
+        run(engine, body)
+    assert run(engine, "return 1").value == 1
+
+
 def test_scripts_run_at_once_for_several_callers() -> None:
     engine = JavaScriptEngine(EngineLimits(deadline=120.0), processes=2)
 

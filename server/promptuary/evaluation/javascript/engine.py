@@ -124,16 +124,15 @@ class JavaScriptEngine:
         text = request.line()
         child = self._take()
         line, expired = child.exchange(text, self._limits.deadline, ANSWER_LIMIT)
+        if expired or not line.endswith(b"\n"):
+            self._drop(child)
+            reason = f"it gave no answer within {self._limits.deadline:g} seconds" if expired else "its process ended"
+            raise JavaScriptStopped(f"the JavaScript was stopped: {reason}, at a limit of time or memory")
+        self._give_back(child)
         try:
-            answer = json.loads(line)["answer"] if line.endswith(b"\n") and not expired else None
-            if answer is not None:
-                self._give_back(child)
-                return parse_answer(answer)
-        except (ValueError, KeyError, TypeError):
-            pass
-        self._drop(child)
-        reason = f"it gave no answer within {self._limits.deadline:g} seconds" if expired else "its process ended"
-        raise JavaScriptStopped(f"the JavaScript was stopped: {reason}, at a limit of time or memory")
+            return parse_answer(json.loads(line)["answer"])
+        except (ValueError, KeyError, TypeError, RecursionError):  # a script can change how its own result is written
+            raise JavaScriptStopped("the JavaScript was stopped: what it returned cannot be read as JSON") from None
 
     def _take(self) -> ChildProcess:
         with self._lock:
