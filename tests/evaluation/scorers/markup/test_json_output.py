@@ -51,6 +51,9 @@ def score(scorer_class: type[IsJson | ContainsJson], output: str, schema: Any = 
         ("NaN", False, False),
         ('{"a": NaN}', False, True),
         ("9" * 5000, True, False),  # infinite in JavaScript, and JSON
+        ("[" + "9" * 5000 + ", and", False, False),
+        ("[" + "9" * 5000 + ", NaN]", False, False),
+        ('{"a": ' + "9" * 5000 + "}", True, True),
         ('{a: 1, // one\n"b": "x//y"}', False, True),
     ],
 )
@@ -171,6 +174,17 @@ def test_a_text_of_braces_alone_can_be_searched() -> None:
     assert list(find_objects("{}" * 20_000)) == [{}] * 20_000
     with pytest.raises(Invalid, match="more than 20,000 characters in braces"):
         list(find_objects("{" * 20_000))
+
+
+@pytest.mark.parametrize("braces_only", [False, True])
+def test_a_search_that_fails_again_and_again_ends_at_a_limit(braces_only: bool) -> None:
+    objects = find_objects('{"a":[1,' * 12_000 + " {}", braces_only=braces_only)
+    with pytest.raises(Invalid, match="in braces that are no strict JSON"):
+        next(objects)
+
+
+def test_each_of_many_small_objects_that_are_no_strict_json_counts() -> None:
+    assert len(list(find_objects('[{"n": NaN}, ' * 400))) == 400
 
 
 def test_promptfoo_ends_an_object_where_its_braces_are_balanced() -> None:

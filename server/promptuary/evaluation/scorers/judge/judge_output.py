@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 
 from promptuary.evaluation.json_object import JsonObject
 from promptuary.evaluation.scorers.judge_task import JudgeTask, Output
+from promptuary.evaluation.scorers.markup.strict_json import NAN_DECODER, ObjectAttempts
 from promptuary.evaluation.scorers.score import note_method
 from promptuary.models.calls import ModelReply
 from promptuary.prompt.canonical_json import json_equal
@@ -18,7 +19,6 @@ from promptuary.prompt.canonical_json import json_equal
 _REASONING = re.compile(r"<think(?:ing)?>.*?(?:</think(?:ing)?>|\Z)", re.DOTALL | re.IGNORECASE)
 _FENCED = re.compile(r"```(?:json)?\s*(\{.*\})\s*```", re.DOTALL)
 _TEXT_LIMIT = 100_000
-_DECODER = json.JSONDecoder()
 
 
 def parse_judge_output(task: JudgeTask[Output], reply: ModelReply, judged_texts: Sequence[str]) -> Output:
@@ -57,13 +57,17 @@ def _is_whole(text: str) -> bool:
 
 
 def _objects(text: str) -> Iterator[JsonObject]:
-    """Yield the outermost JSON objects in a text, from left to right."""
+    """Yield the outermost JSON objects in a text, from left to right.
+
+    Raises:
+        ValueError: at the end, where the search reaches its limit.
+    """
+    attempts = ObjectAttempts(NAN_DECODER)
     start = text.find("{")
     while start >= 0:
-        try:
-            value, end = _DECODER.raw_decode(text, start)
-        except (ValueError, RecursionError):
-            end = start + 1
-        else:
+        value, end = attempts.parse(text, start)
+        if attempts.exhausted:
+            raise ValueError("the text has too many braces that are no JSON")
+        if value is not None:
             yield value
-        start = text.find("{", end)
+        start = text.find("{", start + 1 if value is None else end)

@@ -12,13 +12,13 @@ from pydantic import JsonValue
 from promptuary.evaluation.json_object import JsonObject
 from promptuary.evaluation.scorers.dependencies import ScorerDependencies
 from promptuary.evaluation.scorers.json_schema.schema import Dialect, JsonSchema, compile_schema
+from promptuary.evaluation.scorers.markup.strict_json import STRICT_DECODER, ObjectAttempts
 from promptuary.evaluation.scorers.score import BaseScorer, Score, ScorerInput
 from promptuary.evaluation.scorers.scorer_type import ScorerConfig, ScorerSettings, ScorerType, ScorerValue
 from promptuary.prompt.errors import Invalid
 from promptuary.prompt.files.yaml_document import InvalidFile, parse_yaml
 
 LENIENT_LIMIT = 20_000
-_DIGITS_LIMIT = 4_300
 _SLASHES = re.compile(r"\"(?:\\.|[^\"\\\n])*(?:\"|$)|(?<![a-zA-Z])'[^'\n]*(?:'|$)|//+", re.MULTILINE)
 
 
@@ -153,11 +153,9 @@ def parse_json(text: str) -> ParsedJson | None:
         Invalid: for a text that is nested too deep to be parsed, so that it is not known.
     """
     try:
-        return ParsedJson(json.loads(text, parse_constant=_refuse_constant))
-    except (json.JSONDecodeError, _NotJson):
+        return ParsedJson(STRICT_DECODER.decode(text))
+    except ValueError:
         return None
-    except ValueError:  # Python converts no number of more than 4,300 digits
-        return ParsedJson(json.loads(text, parse_constant=_refuse_constant, parse_int=_long_integer))
     except RecursionError:
         raise Invalid("the output is nested too deep to be parsed as JSON") from None
 
@@ -176,13 +174,13 @@ def find_objects(text: str, *, braces_only: bool = False) -> Iterator[JsonObject
     Raises:
         Invalid: at the end, where parts were left out because they are too long.
     """
-    ends = _object_ends(text)
+    ends, attempts = _object_ends(text), ObjectAttempts()
     lenient_left = LENIENT_LIMIT
     start = text.find("{")
-    while 0 <= start < len(text) - 1:  # a brace that ends the text begins nothing
+    while 0 <= start < len(text) - 1 and not attempts.exhausted:  # a brace that ends the text begins nothing
         end, missing_braces = ends[start]
         part = text[start:end] + "}" * missing_braces
-        parsed, strict_end = _parse_strict(part) if braces_only else _parse_strict(text, start)
+        parsed, strict_end = attempts.parse(part) if braces_only else attempts.parse(text, start, end)
         if parsed is None:
             lenient_left -= end - start
             parsed = _parse_lenient(part) if lenient_left >= 0 else None
@@ -191,17 +189,8 @@ def find_objects(text: str, *, braces_only: bool = False) -> Iterator[JsonObject
         if parsed is not None:
             yield parsed
         start = text.find("{", start + 1 if parsed is None else end)
-    if lenient_left < 0:
+    if lenient_left < 0 or attempts.exhausted:
         raise Invalid(f"the output has more than {LENIENT_LIMIT:,} characters in braces that are no strict JSON")
-
-
-def _parse_strict(text: str, start: int = 0) -> tuple[JsonObject | None, int]:
-    """Parse the JSON object that begins at a position; return it and its end, or None."""
-    try:
-        value, end = _STRICT_DECODER.raw_decode(text, start)
-    except (ValueError, RecursionError):
-        return None, start
-    return value, end
 
 
 def _parse_lenient(text: str) -> JsonObject | None:
@@ -232,24 +221,8 @@ def _comment(match: re.Match[str]) -> str:
     token = match.group()
     if not token.startswith("//"):
         return token
-    word = match.string[: match.end()].split()[-1] if not match.string[: match.end()].isspace() else token
+    word = match.string[: match.end()].rsplit(maxsplit=1)[-1]
     return token if "://" in word else "#" * (len(token) // 2)
-
-
-class _NotJson(ValueError):
-    """A constant that is none of JSON."""
-
-
-def _refuse_constant(name: str) -> Any:
-    raise _NotJson(f"{name} is not JSON")
-
-
-def _long_integer(digits: str) -> int | float:
-    """Return a number as JavaScript has it, which is infinite where it has more than about 308 digits."""
-    return int(digits) if len(digits) < _DIGITS_LIMIT else float(digits)
-
-
-_STRICT_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
 
 
 def _value_of(config: JsonConfig, in_case: bool) -> type[SchemaValue]:
