@@ -63,6 +63,11 @@ def test_json_lines_are_collected_and_the_last_value_that_is_no_text_counts() ->
     assert read('{"state": {"n": 1}}\n{"state": {"n": 2}}\n', LINES, output="$.state") == {"n": 2}
 
 
+@pytest.mark.parametrize("separator", ["\u2028", "\u2029", "\x85"])
+def test_a_json_line_ends_at_a_line_feed_alone(separator: str) -> None:
+    assert read(f'{{"text": "a{separator}b"}}\r\n{{"text": "c"}}', LINES, output="$.text") == f"a{separator}bc"
+
+
 @pytest.mark.parametrize(
     ("stream", "expected"),
     [('event: error\ndata: {"message": "busy"}\n\n', "the stream has an error"), ("data: {}\n\n", "no part of the stream has")],
@@ -86,3 +91,10 @@ def test_secrets_are_removed_from_texts_and_values_also_as_json_writes_them() ->
     redaction = Redaction.of(['pa"ss', "sk-12345", "abc"])
     assert redaction.text('key sk-12345, "pa\\"ss", pa"ss, abc') == 'key ***, "***", ***, abc'
     assert redaction.value({"k": ["sk-12345", 1]}) == {"k": ["***", 1]}
+
+
+@pytest.mark.parametrize("repeated", ["?key=a%2Fb%2Bc%3D%3D", r'"a\/b+c=="', "/a/b%2Bc%3D%3D"])
+def test_secrets_are_removed_as_addresses_and_escaped_slashes_write_them(repeated: str) -> None:
+    text = Redaction.of(["a/b+c=="]).text(repeated)
+    assert "***" in text
+    assert "c" not in text

@@ -34,7 +34,7 @@ def is_stream(media_type: str) -> bool:
 
 def stream_parts(text: str, media_type: str) -> list[StreamPart]:
     """Return the parts of a whole stream, up to `[DONE]`."""
-    events = _events(text) if media_type == EVENT_STREAM else (("message", line) for line in text.splitlines() if line.strip())
+    events = _events(text) if media_type == EVENT_STREAM else (("message", line) for line in text.split("\n") if line.strip())
     parts: list[StreamPart] = []
     for event, data in events:
         if data.strip() == END:
