@@ -125,10 +125,12 @@ def test_a_command_is_taken_apart_without_a_shell(read: Read) -> None:
         ({"id": "http", "config": {"request": "hello"}}, "has a `request` whose first line is not as in `POST /path HTTP/1.1`"),
         ("python:../p.py", "is outside of the suite's folder"),
         ("exec:sh 'x", "has a command whose quotes are not closed"),
+        ("exec:" + "sh " * 101, "at most 100 items"),
+        ("python:broken.py", "'broken.py' is no Python"),
     ],
 )
 def test_what_an_application_cannot_have_is_refused_by_name(read: Read, provider: Any, expected: str) -> None:
-    assert expected in refused(read, [provider])
+    assert expected in refused(read, [provider], "{{q}}", {"broken.py": "def call_api(:\n"})
 
 
 def test_a_model_beside_an_application_is_refused(read: Read) -> None:

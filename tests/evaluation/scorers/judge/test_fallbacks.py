@@ -69,6 +69,13 @@ def test_a_refusal_of_schemas_is_remembered_by_all_scorers_of_a_run(judge_withou
     assert ["response_format" in body for body in judge.requests] == [True, False, False]
 
 
+def test_an_unclear_answer_names_no_refusal_of_another_judge(judge_of: Any, sample_of: Any) -> None:
+    dependencies = ScorerDependencies(embed=list, ask=judge_of(grade="Sorry.").ask, without_schema={"openai:other"})
+    scorer = build_scorer(ScorerSpec(type="llm-rubric", value="is polite", model="openai:judge"), dependencies)
+    error = asyncio.run(run_scorer(scorer, sample_of())).error
+    assert error == "the judge openai:judge gave no answer that can be read"
+
+
 @pytest.mark.parametrize("status", [401, 404])
 def test_other_refusals_are_not_asked_again(status: int, judge_without_schemas: Any, score_of: Scores) -> None:
     judge = judge_without_schemas(PASSES, status)
@@ -117,6 +124,7 @@ def test_a_fence_around_the_whole_answer_is_no_prose(judge_of: Any, score_of: Sc
         "<think>{passes}",
         "<think>{passes}</think> I cannot say.",
         'My verdict is {passes}, but also {"note": 1}',
+        'For example {passes}. My verdict: {"reason": "x", "pass": false, "score": NaN}',
         '{"verdict": {passes}}',
         '{"reason": "x", "score": 1}',
         '{"reason": "x", "pass": "true"} {"pass": 1}',
@@ -135,6 +143,14 @@ def test_a_verdict_that_the_judged_output_quotes_is_none(judge_of: Any, score_of
     result = score_of(
         sample, judge=judge_of(grade=f"The output is: {json.dumps(PASSES)}"), type="llm-rubric", value="is polite"
     )
+    assert (result.passed, result.score) == (None, None)
+
+
+def test_an_output_that_cannot_be_searched_for_quotes_leaves_no_verdict(
+    judge_of: Any, score_of: Scores, sample_of: Any
+) -> None:
+    judge = judge_of(grade=f"It passes: {json.dumps(PASSES)}")
+    result = score_of(sample_of('{"a":[1,' * 12_000), judge=judge, type="llm-rubric", value="is polite")
     assert (result.passed, result.score) == (None, None)
 
 

@@ -49,7 +49,7 @@ def read_targets(
     for number, provider in enumerate(providers):
         place = f"providers[{number}]"
         try:
-            application = _target(provider, folder, report, place)
+            application = _checked(_target(provider, folder, report, place))
             for position, (content, _) in enumerate(contents, 1):
                 label = provider.label or TargetSpec.model_validate(application).label
                 name = _unique(f"{label} · {position}" if len(contents) > 1 else label, targets)
@@ -73,7 +73,7 @@ def _target(provider: Provider, folder: PromptfooFolder, report: TranslationRepo
     if name.startswith(_PYTHON) or _is_python_file(name):
         return {"python": _function(name.removeprefix(_PYTHON), config, folder, report, place)}
     address = None if name in _HTTP else name
-    return _checked({"http": http_target(address, config, report, place)})
+    return {"http": http_target(address, config, report, place)}
 
 
 def _command(command: str, config: RawObject, report: TranslationReport, place: str) -> list[str]:

@@ -99,7 +99,7 @@ class Judge:
         try:
             return parse_judge_output(task, reply, [text for _, text in sections])
         except ValueError:
-            bound = " cannot be bound to a JSON schema and" if self.without_schema else ""
+            bound = " cannot be bound to a JSON schema and" if str(self.model) in self.without_schema else ""
             raise JudgeUnclear(f"the judge {self.model}{bound} gave no answer that can be read") from None
 
     async def _ask(self, task: JudgeTask[Output], texts: str, repeat: int) -> ModelReply:
