@@ -51,5 +51,5 @@ def _forms(value: str) -> Iterator[str]:
     for text in (value, json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]):
         yield text
         yield text.replace("/", r"\/")
-    for kept in ("", "/", "$"):
-        yield quote(value, safe=kept)
+    for safe in ("", "/", "$"):
+        yield quote(value, safe=safe, errors="replace")
