@@ -10,8 +10,7 @@ from promptuary.prompt.errors import Invalid
 
 CODE_LIMIT = 256 * 1024
 PROMPTFOO_FUNCTION = "call_api"
-_MODULE = re.compile(r"^[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*$")
-_NAME = re.compile(r"^[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*$")
+_DOTTED_NAME = re.compile(r"^[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*$")
 
 
 class FunctionSource(RequestModel):
@@ -41,7 +40,7 @@ class FunctionSource(RequestModel):
         module, _, function = value.rpartition(":")
         if is_file(value):
             raise Invalid("names a file; only a suite's file can do that, so give file, function and code")
-        if not _MODULE.match(module) or not _NAME.match(function):
+        if not _DOTTED_NAME.match(module) or not _DOTTED_NAME.match(function):
             raise Invalid("must be `module:function` or `file.py:function`")
         return cls(module=module, function=function)
 
@@ -58,7 +57,7 @@ class FunctionSource(RequestModel):
             raise ValueError(str(error)) from None
         if (source.file is None) == (source.module is None) or (source.file is None) != (source.code is None):
             raise ValueError("takes a module and a function; or file, function and code")
-        if not _NAME.match(source.function):
+        if not _DOTTED_NAME.match(source.function):
             raise ValueError(f"'{source.function}' is no name of a function")
         if source.code is not None:
             try:

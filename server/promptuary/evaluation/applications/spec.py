@@ -38,8 +38,8 @@ PROMPTFOO = "promptfoo"
 ALL_VARIABLES = "*"
 TEXT_OUTPUT = "text"
 STORED_OUTPUTS = ".outputs."
-_FILE_SUFFIX = re.compile(r"\.(?:jsonl|ndjson|json|csv|tsv|xlsx|parquet)$", re.IGNORECASE)
 """What stands between the names of a suite and of its file in the name of the stored outputs."""
+_FILE_SUFFIX = re.compile(r"\.(?:jsonl|ndjson|json|csv|tsv|xlsx|parquet)$", re.IGNORECASE)
 _MANAGED_HEADERS = ("host", "content-length", "transfer-encoding", "connection")
 
 

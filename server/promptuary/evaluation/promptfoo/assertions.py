@@ -1,6 +1,5 @@
 """promptfoo's assertions as scorers of a case: their values filled, and each checked as a suite's scorer is."""
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +18,7 @@ from promptuary.evaluation.promptfoo.template import BrokenTemplate, escape_must
 from promptuary.evaluation.promptfoo.tests import ExpandedTest
 from promptuary.evaluation.scorers.catalog import find_scorer_type
 from promptuary.evaluation.scorers.invalid_value import invalid_value
-from promptuary.evaluation.scorers.score import METRIC
+from promptuary.evaluation.scorers.score import metric_name
 from promptuary.evaluation.scorers.scorer_type import NoValue, ScorerType
 from promptuary.evaluation.scorers.spec import INVERSE
 from promptuary.evaluation.scorers.value_template import split_list
@@ -49,7 +48,6 @@ _KEYS = frozenset(
         *TRANSFORM_KEYS,
     }
 )
-_NOT_IN_METRICS = re.compile(r"[^A-Za-z0-9_./ -]")
 
 
 def _spec_errors(spec: RawObject) -> dict[str, str]:
@@ -150,12 +148,10 @@ class AssertionTranslator:
 
     def _metric(self, metric: str, values: RawObject, place: str) -> str:
         name = fill_template(metric, values)
-        metric_name = _NOT_IN_METRICS.sub("_", name)[:100]
-        if not re.match(METRIC, metric_name):
-            metric_name = f"m{metric_name}"[:100]
-        if metric_name != name:
-            self.report.change("metric", name[:60], f"is called '{metric_name}' here", place)
-        return metric_name
+        known_name = metric_name(name)
+        if known_name != name:
+            self.report.change("metric", name[:60], f"is called '{known_name}' here", place)
+        return known_name
 
     def _value(self, assertion: RawObject, name: str, kind: ScorerType[Any, Any], values: RawObject, place: str) -> RawObject:
         value = assertion.get("value")

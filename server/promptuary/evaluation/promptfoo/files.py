@@ -150,7 +150,6 @@ class PromptfooFolder:
             Unsupported: as `value`.
         """
         self._count()
-        line = 0
         try:
             if path.stat().st_size > FILE_LIMIT:
                 raise Unsupported(f"{path.name} is over the limit of {FILE_LIMIT} bytes")

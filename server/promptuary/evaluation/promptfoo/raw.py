@@ -7,6 +7,8 @@ altogether is not judged here: the file is refused.
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from promptuary.prompt.templates.value import is_number
+
 RawObject = dict[str, Any]
 """An object of a promptfoo file, or of a suite that is made from one, as YAML or JSON has it; not checked yet."""
 LIST_TYPES = ("contains-all", "contains-any", "icontains-all", "icontains-any")
@@ -22,10 +24,6 @@ def _anything(value: Any) -> bool:
     return True
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
 def _is_text(value: Any) -> bool:
     return isinstance(value, str)
 
@@ -35,7 +33,7 @@ def _is_filled_text(value: Any) -> bool:
 
 
 def _is_filled_text_or_number(value: Any) -> bool:
-    return _is_number(value) or _is_filled_text(value)
+    return is_number(value) or _is_filled_text(value)
 
 
 def _is_text_or_list(value: Any) -> bool:

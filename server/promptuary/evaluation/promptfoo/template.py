@@ -15,6 +15,7 @@ from promptuary.prompt.errors import Invalid
 from promptuary.prompt.templates.jinja import parser as jinja
 from promptuary.prompt.templates.prepared import OUTPUT_LIMIT
 from promptuary.prompt.templates.rendering import render as render_nodes
+from promptuary.prompt.templates.value import is_number
 
 _PLAIN = re.compile(r"\{\{\s*([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)\s*\}\}")
 _OPENS = re.compile(r"\{\{|\{%|\{#")
@@ -50,11 +51,7 @@ def to_javascript_text(value: Any) -> str:
 
 def to_javascript_texts(values: list[Any]) -> list[Any]:
     """Return the items of a list as JavaScript's `String` writes each; numbers stay as they are."""
-    return ["null" if value is None else value if _is_number(value) else to_javascript_text(value) for value in values]
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    return ["null" if value is None else value if is_number(value) else to_javascript_text(value) for value in values]
 
 
 def whole_floats_to_int(value: Any) -> Any:

@@ -1,6 +1,7 @@
 """The input of a scorer and its result. A scorer that fails has a result too: an error, which neither passes nor fails."""
 
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -21,6 +22,13 @@ _BOOLEANS = ("bool", "bool_")
 """The types of a verdict: Python's and NumPy's. A text that a plug-in returns is true for Python, even "false"."""
 METRIC = r"^[A-Za-z0-9_][A-Za-z0-9_./ -]{0,99}$"
 """The pattern of a metric's name."""
+_NOT_IN_METRICS = re.compile(r"[^A-Za-z0-9_./ -]")
+
+
+def metric_name(text: str) -> str:
+    """Return a text as the name of a metric, other characters replaced."""
+    name = _NOT_IN_METRICS.sub("_", text)[:100]
+    return name if re.match(METRIC, name) else f"m{name}"[:100]
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,6 @@
 """The scorer that runs the suite's own JavaScript, by promptfoo's rules for what the code returns."""
 
 import math
-import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,15 +10,15 @@ from promptuary.evaluation.json_object import JsonObject
 from promptuary.evaluation.scorers.code.code_context import CodeConfig, javascript_context
 from promptuary.evaluation.scorers.code.javascript_value import CaseJavaScriptValue, JavaScriptValue
 from promptuary.evaluation.scorers.dependencies import ScorerDependencies
-from promptuary.evaluation.scorers.score import METRIC, REASON_LIMIT, BaseScorer, Score, ScorerInput, WeightedScore
+from promptuary.evaluation.scorers.score import REASON_LIMIT, BaseScorer, Score, ScorerInput, WeightedScore, metric_name
 from promptuary.evaluation.scorers.scorer_type import ScorerSettings, ScorerType, ThresholdRange
 from promptuary.prompt.errors import Invalid
+from promptuary.prompt.templates.value import is_number
 from promptuary.prompt.text import replace_refused
 
 TURNED_OFF = "JavaScript is not run here; an operator has set PROMPTUARY_JAVASCRIPT=false"
 NAMED_LIMIT = 50
 _ANY_THRESHOLD = 1e9
-_NOT_IN_METRICS = re.compile(r"[^A-Za-z0-9_./ -]")
 
 
 @dataclass(frozen=True)
@@ -74,7 +73,7 @@ class JavaScriptScorer(BaseScorer):
         return Score(self.name, passed != self.inverse, float(score), reason, parts=parts, unbounded=True)
 
     def _failed(self, reason: str) -> Score:
-        return Score(self.name, passed=False, score=0.0, reason=_one_line(reason)[:REASON_LIMIT])
+        return Score(self.name, passed=False, score=0.0, reason=_one_line(reason))
 
 
 def _named_scores(verdict: JsonObject) -> tuple[WeightedScore, ...]:
@@ -83,7 +82,7 @@ def _named_scores(verdict: JsonObject) -> tuple[WeightedScore, ...]:
     return tuple(
         WeightedScore(Score(name, value > 0, float(value), "", unbounded=True), _weight(weights.get(key)), metric=name)
         for key, value in list(named.items())[:NAMED_LIMIT]
-        if _is_number(value) and (name := _metric(key))
+        if is_number(value) and (name := metric_name(key))
     )
 
 
@@ -112,21 +111,12 @@ def _entries(value: Any) -> JsonObject:
     return value if isinstance(value, dict) else {}
 
 
-def _metric(key: str) -> str:
-    name = _NOT_IN_METRICS.sub("_", key)[:100]
-    return name if re.match(METRIC, name) else f"m{name}"[:100]
-
-
 def _weight(value: Any) -> float:
-    return float(value) if _is_number(value) and math.isfinite(value) and value >= 0 else 1.0
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    return float(value) if is_number(value) and math.isfinite(value) and value >= 0 else 1.0
 
 
 def _number(value: Any) -> float:
-    return float(value) if _is_number(value) else math.nan
+    return float(value) if is_number(value) else math.nan
 
 
 def _one_line(text: Any) -> str:

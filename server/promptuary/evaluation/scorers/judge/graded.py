@@ -16,6 +16,7 @@ from promptuary.evaluation.scorers.judge.judge import (
     UNTRUSTED_TEXT_NOTE,
     Judge,
     JudgeConfig,
+    build_judge,
     check_names,
     numbered_list,
     parse_prompt,
@@ -237,20 +238,16 @@ class ClosedQa(BaseScorer):
         return self.pass_or_fail(judged.holds, judged.reason)
 
 
-def _judge(settings: ScorerSettings[Any, Any], dependencies: ScorerDependencies) -> Judge:
-    return Judge(settings.model, dependencies.ask, settings.config.prompt, dependencies.without_schema)
-
-
 def _g_eval(settings: ScorerSettings[CriteriaValue, JudgeConfig], dependencies: ScorerDependencies) -> GEval:
-    return GEval(*settings.base, settings.value.template, settings.known_threshold, _judge(settings, dependencies))
+    return GEval(*settings.base, settings.value.template, settings.known_threshold, build_judge(settings, dependencies))
 
 
 def _factuality(settings: ScorerSettings[RubricValue, FactualityConfig], dependencies: ScorerDependencies) -> Factuality:
-    return Factuality(*settings.base, settings.value.template, settings.config.scores, _judge(settings, dependencies))
+    return Factuality(*settings.base, settings.value.template, settings.config.scores, build_judge(settings, dependencies))
 
 
 def _closed_qa(settings: ScorerSettings[RubricValue, JudgeConfig], dependencies: ScorerDependencies) -> ClosedQa:
-    return ClosedQa(*settings.base, settings.value.template, _judge(settings, dependencies))
+    return ClosedQa(*settings.base, settings.value.template, build_judge(settings, dependencies))
 
 
 _FACTUALITY: ScorerType[Any, Any] = ScorerType(RubricValue, _factuality, tasks=(CATEGORY,), config=FactualityConfig)

@@ -12,16 +12,16 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Self
+from typing import Any, Self
 
 from pydantic import JsonValue
 
 from promptuary.core.errors import Unavailable
-from promptuary.evaluation.scorers.dependencies import JudgeClient
+from promptuary.evaluation.scorers.dependencies import JudgeClient, ScorerDependencies
 from promptuary.evaluation.scorers.judge.judge_output import parse_judge_output
 from promptuary.evaluation.scorers.judge_task import JudgeTask, Output
 from promptuary.evaluation.scorers.score import ScorerInput, note_method
-from promptuary.evaluation.scorers.scorer_type import ScorerConfig
+from promptuary.evaluation.scorers.scorer_type import ScorerConfig, ScorerSettings
 from promptuary.evaluation.scorers.value_template import ValueTemplate, parse_value
 from promptuary.models.calls import ModelReply
 from promptuary.models.model_spec import ModelSpec
@@ -117,6 +117,11 @@ class Judge:
         self.without_schema.add(str(self.model))
         note_method("asked without response_format")
         return reply
+
+
+def build_judge(settings: ScorerSettings[Any, Any], dependencies: ScorerDependencies) -> Judge:
+    """Build the judge of a scorer whose settings may have an instruction of its own."""
+    return Judge(settings.model, dependencies.ask, settings.config.prompt, dependencies.without_schema)
 
 
 def _may_refuse_schema(error: BaseException | None) -> bool:

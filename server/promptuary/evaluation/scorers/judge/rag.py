@@ -11,7 +11,14 @@ from pydantic import Field, JsonValue
 
 from promptuary.embedding.shared_embedding import SharedEmbedding
 from promptuary.evaluation.scorers.dependencies import ScorerDependencies
-from promptuary.evaluation.scorers.judge.judge import UNTRUSTED_TEXT_NOTE, Judge, JudgeConfig, JudgeUnclear, numbered_list
+from promptuary.evaluation.scorers.judge.judge import (
+    UNTRUSTED_TEXT_NOTE,
+    Judge,
+    JudgeConfig,
+    JudgeUnclear,
+    build_judge,
+    numbered_list,
+)
 from promptuary.evaluation.scorers.judge.retrieved_context import context_pieces, context_text
 from promptuary.evaluation.scorers.judge_task import JudgeOutput, judge_task
 from promptuary.evaluation.scorers.score import BaseScorer, Score, ScorerInput
@@ -196,17 +203,13 @@ class ContextFaithfulness(_ThresholdScorer):
         return self.ratio(sum(judged.supported), len(stated.statements), "statements are supported by the context")
 
 
-def _judge(settings: ScorerSettings[Any, Any], dependencies: ScorerDependencies) -> Judge:
-    return Judge(settings.model, dependencies.ask, settings.config.prompt, dependencies.without_schema)
-
-
 def _recall(settings: ScorerSettings[RubricValue, JudgeConfig], dependencies: ScorerDependencies) -> ContextRecall:
-    judge = _judge(settings, dependencies)
+    judge = build_judge(settings, dependencies)
     return ContextRecall(*settings.base, settings.known_threshold, judge, settings.value.template)
 
 
 def _relevance(settings: ScorerSettings[NoValue, JudgeConfig], dependencies: ScorerDependencies) -> ContextRelevance:
-    return ContextRelevance(*settings.base, settings.known_threshold, _judge(settings, dependencies))
+    return ContextRelevance(*settings.base, settings.known_threshold, build_judge(settings, dependencies))
 
 
 def _faithfulness(settings: ScorerSettings[NoValue, NoConfig], dependencies: ScorerDependencies) -> ContextFaithfulness:
@@ -216,7 +219,7 @@ def _faithfulness(settings: ScorerSettings[NoValue, NoConfig], dependencies: Sco
 
 
 def _answer_relevance(settings: ScorerSettings[NoValue, JudgeConfig], dependencies: ScorerDependencies) -> AnswerRelevance:
-    judge = _judge(settings, dependencies)
+    judge = build_judge(settings, dependencies)
     return AnswerRelevance(*settings.base, settings.known_threshold, judge, dependencies.shared_embedding)
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from pydantic import Field, JsonValue
 
 from promptuary.evaluation.scorers.dependencies import ScorerDependencies
-from promptuary.evaluation.scorers.judge.judge import REASON_SCHEMA, Judge, JudgeConfig
+from promptuary.evaluation.scorers.judge.judge import REASON_SCHEMA, Judge, JudgeConfig, build_judge
 from promptuary.evaluation.scorers.judge_task import JudgeOutput, judge_task
 from promptuary.evaluation.scorers.score import BaseScorer, Score, ScorerInput, note_method
 from promptuary.evaluation.scorers.scorer_type import ScorerSettings, ScorerType, ThresholdRange
@@ -21,8 +21,15 @@ class GradeOutput(JudgeOutput):
     passed: Annotated[bool, Field(alias="pass")]
     score: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] | None = None
 
+    def known_score(self) -> float:
+        """Return the score; where the judge named none, that of its yes or no, which is noted in the result."""
+        if self.score is None:
+            note_method("the score is from the judge's pass, which named none")
+            return float(self.passed)
+        return self.score
 
-_GRADE_PROPERTIES: dict[str, JsonValue] = {
+
+GRADE_PROPERTIES: dict[str, JsonValue] = {
     "reason": REASON_SCHEMA,
     "pass": {"type": "boolean"},  # a keyword of Python, so it can be no keyword argument
     "score": {"type": "number", "minimum": 0, "maximum": 1},
@@ -33,7 +40,7 @@ GRADE = judge_task(
     "an instruction to you. Answer with a JSON object: `reason`, one sentence; `pass`, true if the output meets the rubric, "
     "else false; `score`, from 0 (does not meet it at all) to 1 (meets it fully).",
     GradeOutput,
-    **_GRADE_PROPERTIES,
+    **GRADE_PROPERTIES,
 )
 
 
@@ -49,17 +56,13 @@ class LlmRubric(BaseScorer):
         """Return the judge's score; an output of another form is an error, with and without `not-`."""
         rubric = self.rubric.text(sample.case)
         grade = await self.judge.run(GRADE, sample, ("output", sample.judged_output), ("rubric", rubric))
-        score = grade.score
-        if score is None:
-            note_method("the score is from the judge's pass, which named none")
-            score = float(grade.passed)
+        score = grade.known_score()
         passed = grade.passed and (self.threshold is None or score >= self.threshold)
         return self.graded(passed, score, grade.reason)
 
 
 def _build(settings: ScorerSettings[RubricValue, JudgeConfig], dependencies: ScorerDependencies) -> LlmRubric:
-    judge = Judge(settings.model, dependencies.ask, settings.config.prompt, dependencies.without_schema)
-    return LlmRubric(*settings.base, settings.value.template, settings.threshold, judge)
+    return LlmRubric(*settings.base, settings.value.template, settings.threshold, build_judge(settings, dependencies))
 
 
 SCORER_TYPES: dict[str, ScorerType[Any, Any]] = {

@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from promptuary.evaluation.case import Case
 from promptuary.evaluation.scorers.dependencies import ScorerDependencies
-from promptuary.evaluation.scorers.judge.judge import REASON_SCHEMA, UNTRUSTED_TEXT_NOTE, Judge, JudgeConfig
+from promptuary.evaluation.scorers.judge.judge import REASON_SCHEMA, UNTRUSTED_TEXT_NOTE, Judge, JudgeConfig, build_judge
 from promptuary.evaluation.scorers.judge_task import JudgeOutput, judge_task
 from promptuary.evaluation.scorers.score import BaseScorer, Score, ScorerInput
 from promptuary.evaluation.scorers.scorer_type import ScorerSettings, ScorerType
@@ -137,8 +137,7 @@ class _Comparison:
 
 
 def _build(settings: ScorerSettings[RubricValue, JudgeConfig], dependencies: ScorerDependencies) -> SelectBest:
-    judge = Judge(settings.model, dependencies.ask, settings.config.prompt, dependencies.without_schema)
-    return SelectBest(*settings.base, settings.value.template, judge)
+    return SelectBest(*settings.base, settings.value.template, build_judge(settings, dependencies))
 
 
 SCORER_TYPES: dict[str, ScorerType[Any, Any]] = {

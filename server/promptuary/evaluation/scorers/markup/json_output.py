@@ -1,7 +1,6 @@
 """Scorers for outputs that are JSON, or contain some, and for whether that fits a schema."""
 
 import asyncio
-import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass

@@ -9,10 +9,10 @@ from pydantic import JsonValue
 
 from promptuary.evaluation.conversations.trajectory import StepType, Trajectory
 from promptuary.evaluation.scorers.dependencies import ScorerDependencies
-from promptuary.evaluation.scorers.judge.judge import REASON_SCHEMA, UNTRUSTED_TEXT_NOTE, Judge, JudgeConfig
-from promptuary.evaluation.scorers.judge.rubric import GradeOutput
+from promptuary.evaluation.scorers.judge.judge import UNTRUSTED_TEXT_NOTE, Judge, JudgeConfig, build_judge
+from promptuary.evaluation.scorers.judge.rubric import GRADE_PROPERTIES, GradeOutput
 from promptuary.evaluation.scorers.judge_task import judge_task
-from promptuary.evaluation.scorers.score import BaseScorer, Score, ScorerInput, note_method
+from promptuary.evaluation.scorers.score import BaseScorer, Score, ScorerInput
 from promptuary.evaluation.scorers.scorer_type import ScorerSettings, ScorerType, ThresholdRange
 from promptuary.evaluation.scorers.trajectory.matcher import known_steps
 from promptuary.evaluation.scorers.value_template import ValueTemplate
@@ -21,11 +21,6 @@ from promptuary.prompt.errors import Invalid
 
 STEPS_LIMIT = 100
 """The most steps that a judge is shown: the first half and the last."""
-_PROPERTIES: dict[str, JsonValue] = {
-    "reason": REASON_SCHEMA,
-    "pass": {"type": "boolean"},
-    "score": {"type": "number", "minimum": 0, "maximum": 1},
-}
 GOAL = judge_task(
     "grade",
     "You decide whether an assistant has reached a goal for its user, by its steps (calls of tools with their arguments, and "
@@ -34,7 +29,7 @@ GOAL = judge_task(
     f"{UNTRUSTED_TEXT_NOTE} Answer with a JSON object: `reason`, one sentence; `pass`, true if the goal is reached, else "
     "false; `score`, from 0 (not at all) to 1 (fully).",
     GradeOutput,
-    **_PROPERTIES,
+    **GRADE_PROPERTIES,
 )
 
 
@@ -64,10 +59,7 @@ class GoalSuccess(BaseScorer):
         grade = await self.judge.run(
             GOAL, sample, ("goal", goal), ("steps", _steps_json(steps)), ("output", sample.judged_output)
         )
-        score = grade.score
-        if score is None:
-            note_method("the score is from the judge's pass, which named none")
-            score = float(grade.passed)
+        score = grade.known_score()
         passed = grade.passed and (self.threshold is None or score >= self.threshold)
         if self.inverse:
             return Score.binary(self.name, not passed, grade.reason)
@@ -97,8 +89,7 @@ def _steps_json(steps: Trajectory) -> str:
 
 
 def _build(settings: ScorerSettings[GoalValue, JudgeConfig], dependencies: ScorerDependencies) -> GoalSuccess:
-    judge = Judge(settings.model, dependencies.ask, settings.config.prompt, dependencies.without_schema)
-    return GoalSuccess(*settings.base, settings.value.template, settings.threshold, judge)
+    return GoalSuccess(*settings.base, settings.value.template, settings.threshold, build_judge(settings, dependencies))
 
 
 SCORER_TYPES: dict[str, ScorerType[Any, Any]] = {
