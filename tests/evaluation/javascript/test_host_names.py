@@ -47,6 +47,7 @@ def test_a_name_that_is_used_is_found(code: str, name: str) -> None:
         "output.replace(/```(json)?/g, '')",
         "const fetch = 1; fetch",
         "`no ${output} fetch`",
+        "`${/'/.test(output)}` + 'fetch'",
         "output.split('/').length / 2",
     ],
 )

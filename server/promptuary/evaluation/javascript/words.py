@@ -23,7 +23,7 @@ class Word:
     """A word, a sign, or a whole text, pattern or number.
 
     Attributes:
-        text: as it stands in the source; `''` for a text, a pattern or a number.
+        text: as it stands in the source; `''` for a text, a pattern or a number, `${` for a text that continues behind a value.
         start: its position.
         end: the position behind it.
         depth: how many brackets of any kind are open.
@@ -51,6 +51,7 @@ def words_of(source: str) -> Iterator[Word]:
             assert template is not None
             position, text = template.end(), "''"
             if template[1] == "${":
+                text = "${"  # a value begins behind it, so that a slash begins a pattern
                 depth += 1
                 templates.append(depth)
         elif literal := _literal(source, position, previous, patterns=failed < FAILED_PATTERNS_LIMIT):
