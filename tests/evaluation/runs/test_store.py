@@ -138,8 +138,8 @@ def test_a_cancelled_run_has_no_lease(
     leased = lease()
 
     with author() as unit:
-        assert store.cancel_run(unit.session, run.id, clock())
-        assert not store.cancel_run(unit.session, run.id, clock())
+        assert store.stop_run(unit.session, run.id, RunState.CANCELLED, clock())
+        assert not store.stop_run(unit.session, run.id, RunState.CANCELLED, clock())
         assert not store.extend_lease(unit.session, leased, clock())
     clock.move(days=1)
     assert lease() is None

@@ -67,7 +67,7 @@ class RunLeases:
         """Cancel a run in whose submitter's name nothing may be done any more; return whether it was cancelled."""
         if not has_ended(session, run.project, run.actor_id):
             return False
-        if store.cancel_run(session, run.id, self.clock(), REVOKED):
+        if store.stop_run(session, run.id, RunState.CANCELLED, self.clock(), REVOKED):
             change = audit.Change(ACTOR, "run.cancelled", run.id, {"reason": REVOKED}, self.clock())
             audit.append_entry(session, run.project, change)
         return True

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from promptuary.access import audit
 from promptuary.access.unit_of_work import UnitOfWork
 from promptuary.evaluation.runs import result_store, store
+from promptuary.evaluation.runs.store import RunState
 from promptuary.registry.erasure.holder import ErasedVersion, HolderReport
 
 
@@ -18,7 +19,7 @@ class RunErasure:
         results = 0
         remaining: list[str] = []
         for run in runs:
-            if store.cancel_run(unit.session, run.id, unit.clock()):
+            if store.stop_run(unit.session, run.id, RunState.CANCELLED, unit.clock()):
                 audit.record_change(unit, "run.cancelled", run.id, {"reason": "a version that it evaluates was erased"})
             variants = [variant.name for variant in run.plan.variants if variant.digest in digests]
             results += result_store.erase_results(unit.session, run.id, variants)

@@ -159,11 +159,7 @@ class RunService:
             NotFound: when there is no such run.
             Conflict: when it is over.
         """
-        run, now = self._lock(run_id), self.unit.clock()
-        if not store.interrupt_run_of_anyone(self.unit.session, run_id, now):
-            raise Conflict(f"the run '{run_id}' is {run.state} already")
-        audit.record_change(self.unit, "run.interrupted", run_id, {"done": run.done, "total": run.total})
-        return replace(run, state=RunState.INTERRUPTED, finished_at=now, lease_until=None)
+        return self._stop(run_id, RunState.INTERRUPTED)
 
     def cancel(self, run_id: str) -> Run:
         """Stop a run; its results are kept.
@@ -172,11 +168,7 @@ class RunService:
             NotFound: when there is no such run.
             Conflict: when it is over.
         """
-        run, now = self._lock(run_id), self.unit.clock()
-        if not store.cancel_run(self.unit.session, run_id, now):
-            raise Conflict(f"the run '{run_id}' is {run.state} already")
-        audit.record_change(self.unit, "run.cancelled", run_id, {"done": run.done, "total": run.total})
-        return replace(run, state=RunState.CANCELLED, finished_at=now, lease_until=None)
+        return self._stop(run_id, RunState.CANCELLED)
 
     def get(self, run_id: str) -> Run:
         """Return a run.
@@ -255,6 +247,14 @@ class RunService:
             session, dataset = self.unit.session, plan.dataset.id
             cases = (dataset_store.list_cases(session, dataset, first, _CASES_BATCH) for first in batches)
             check_prices(plan, suite, chain.from_iterable(cases))
+
+    def _stop(self, run_id: str, state: RunState) -> Run:
+        """End a run in a state, whoever has its lease."""
+        run, now = self._lock(run_id), self.unit.clock()
+        if not store.stop_run(self.unit.session, run_id, state, now):
+            raise Conflict(f"the run '{run_id}' is {run.state} already")
+        audit.record_change(self.unit, f"run.{state}", run_id, {"done": run.done, "total": run.total})
+        return replace(run, state=state, finished_at=now, lease_until=None)
 
     def _lock(self, run_id: str) -> Run:
         """Return a run as it is now, locked until the transaction ends."""

@@ -249,17 +249,6 @@ def interrupt_run(session: Session, run: Run, at: datetime) -> bool:
     return _change(session, run, state=RunState.INTERRUPTED, finished_at=at, lease_until=None)
 
 
-def interrupt_run_of_anyone(session: Session, run_id: str, at: datetime) -> bool:
-    """Stop a run until somebody resumes it; its worker learns of it at its next write. Return False when the run is over."""
-    pending = col(RunRow.state).in_([RunState.QUEUED, RunState.RUNNING])
-    change = (
-        update(RunRow)
-        .where(col(RunRow.id) == run_id, pending)
-        .values(state=RunState.INTERRUPTED, finished_at=at, lease_until=None)
-    )
-    return session.execute(change.returning(col(RunRow.id))).scalar_one_or_none() is not None
-
-
 def add_results(session: Session, run: Run, results: Sequence[CaseResult], until: datetime) -> bool:
     """Store results and extend the lease; return False, and store nothing, when the lease is lost."""
     if not _change(session, run, done=RunRow.done + len(results), lease_until=until):
@@ -284,18 +273,19 @@ def stated_versions(session: Session, run_id: str, variant: str) -> list[str]:
     return sorted(str(stated) for stated in session.exec(query.distinct()))
 
 
-def cancel_run(session: Session, run_id: str, at: datetime, reason: str | None = None) -> bool:
-    """Cancel a run; its worker learns of it at its next write. Return False when the run is over, and not only interrupted.
+def stop_run(session: Session, run_id: str, state: RunState, at: datetime, reason: str | None = None) -> bool:
+    """Cancel or interrupt a run; its worker learns of it at its next write. Return False when the run is over.
 
     Args:
         session: for writing.
         run_id: of the run.
+        state: cancelled or interrupted; a run that is interrupted can still be cancelled.
         at: the present moment.
         reason: stored as the run's error; None where a caller requested it.
     """
-    pending = col(RunRow.state).in_([RunState.QUEUED, RunState.RUNNING, RunState.INTERRUPTED])
-    change = update(RunRow).where(col(RunRow.id) == run_id, pending)
-    change = change.values(state=RunState.CANCELLED, error=reason, finished_at=at, lease_until=None)
+    pending = [RunState.QUEUED, RunState.RUNNING, *([RunState.INTERRUPTED] if state is RunState.CANCELLED else [])]
+    change = update(RunRow).where(col(RunRow.id) == run_id, col(RunRow.state).in_(pending))
+    change = change.values(state=state, error=reason, finished_at=at, lease_until=None)
     return session.execute(change.returning(col(RunRow.id))).scalar_one_or_none() is not None
 
 
