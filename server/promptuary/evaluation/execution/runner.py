@@ -4,7 +4,7 @@ An error in one item is that item's result. Only an interruption from outside or
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -16,6 +16,8 @@ from promptuary.evaluation.execution.items.response import (
     item_error_text,
     reply_detail,
     scorer_input,
+    unscored_result,
+    with_figures,
 )
 from promptuary.evaluation.execution.work import WorkItem
 from promptuary.evaluation.plan import CaseResult
@@ -110,62 +112,30 @@ class Runner:
         """Score a response after its transforms, and build the result."""
         reply, sample = response.reply, scorer_input(item, response, stages, sensitive=self._is_sensitive(item))
         outcome = await score_output(self.scorers, sample, self._score)
-        tokens: Mapping[str, int] = reply.tokens or {}
-        return CaseResult(
-            ordinal=item.ordinal,
-            case=item.case.id,
-            variant=item.variant.name,
-            repeat=item.repeat,
+        return replace(
+            with_figures(unscored_result(item, self.clock()), response),
             output=sample.output,
             passed=outcome.passed,
             score=outcome.score,
             metrics=outcome.metrics,
-            error=None,
             detail={
                 **trace.json_body(),
                 **reply_detail(reply),
                 **answer_detail(reply, sample.output),
                 "scores": outcome.labelled_scores,
             },
-            at=self.clock(),
-            latency_ms=None if response.latency_ms is None else round(response.latency_ms, 1),
-            tokens_input=tokens.get("input"),
-            tokens_output=tokens.get("output"),
-            cost=reply.cost,
-            cached=reply.cached,
         )
 
     def _failed(self, item: WorkItem, trace: TargetTrace, error: str, response: TargetReply | None = None) -> CaseResult:
-        """Build the result of an item without a response, or without an output after the transforms."""
-        if response is not None:
-            return self._untransformed(item, trace, error, response)
-        return CaseResult(
-            ordinal=item.ordinal,
-            case=item.case.id,
-            variant=item.variant.name,
-            repeat=item.repeat,
-            output=None,
-            passed=None,
-            score=None,
-            metrics=dict.fromkeys(self.scorers.metric_names_of(item.case)),
-            error=error,
-            detail=trace.json_body(),
-            at=self.clock(),
-        )
+        """Build the result of an item without a response, or without an output after the transforms.
 
-    def _untransformed(self, item: WorkItem, trace: TargetTrace, error: str, response: TargetReply) -> CaseResult:
-        """Build the result of an item whose transform failed: what was answered is shown, and what it cost is counted."""
-        reply = response.reply
-        tokens: Mapping[str, int] = reply.tokens or {}
-        return replace(
-            self._failed(item, trace, error),
-            detail={**trace.json_body(), **reply_detail(reply), **answer_detail(reply, None)},
-            latency_ms=None if response.latency_ms is None else round(response.latency_ms, 1),
-            tokens_input=tokens.get("input"),
-            tokens_output=tokens.get("output"),
-            cost=reply.cost,
-            cached=reply.cached,
-        )
+        Where there is a response, what was answered is shown, and what it cost is counted.
+        """
+        detail, result = trace.json_body(), unscored_result(item, self.clock())
+        if response is not None:
+            detail = {**detail, **reply_detail(response.reply), **answer_detail(response.reply, None)}
+            result = with_figures(result, response)
+        return replace(result, error=error, metrics=dict.fromkeys(self.scorers.metric_names_of(item.case)), detail=detail)
 
     def _is_sensitive(self, item: WorkItem) -> bool:
         return self.target.is_sensitive(item.case, item.variant.name)

@@ -23,14 +23,15 @@ from promptuary.evaluation.execution.items.response import (
     answer_of,
     item_error_text,
     reply_detail,
+    response_output,
     scorer_input,
+    unscored_result,
 )
 from promptuary.evaluation.execution.work import WorkItem
 from promptuary.evaluation.plan import CaseResult, ResultDetail, TurnDetail
 from promptuary.evaluation.scorers.per_case import CaseScorers, CombinedScore, score_output
 from promptuary.evaluation.scorers.score import OutputStages, Score, Scorer, ScorerInput
 from promptuary.evaluation.scorers.transforms.run_transforms import RunTransforms
-from promptuary.evaluation.scorers.transforms.transform import value_text
 from promptuary.evaluation.targets.target import Target, TargetReply, TargetTrace
 from promptuary.models.calls import ModelReply, time_limit
 
@@ -45,7 +46,7 @@ class _AnsweredTurn:
 
     @property
     def output(self) -> str:
-        return self.response.reply.text if self.stages is None else value_text(self.stages.value)
+        return response_output(self.response, self.stages)
 
 
 class _TurnFailed(Exception):
@@ -184,18 +185,9 @@ class ConversationRunner:
         """Build a result without a verdict, with what all calls took and cost."""
         replies = progress.replies
         tokens: Mapping[str, int] = summed_tokens(replies) or {}
-        return CaseResult(
-            ordinal=item.ordinal,
-            case=item.case.id,
-            variant=item.variant.name,
-            repeat=item.repeat,
-            output=None,
-            passed=None,
-            score=None,
-            metrics={},
-            error=None,
+        return replace(
+            unscored_result(item, self.clock()),
             detail=self._detail(progress, scores),
-            at=self.clock(),
             latency_ms=_latency(progress),
             tokens_input=tokens.get("input"),
             tokens_output=tokens.get("output"),

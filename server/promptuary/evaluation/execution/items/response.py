@@ -1,8 +1,11 @@
 """What the results of items share: what scorers get of a response, what is shown of it, and the texts of errors."""
 
+from dataclasses import replace
+from datetime import datetime
+
 from promptuary.core.errors import PromptuaryError
 from promptuary.evaluation.execution.work import WorkItem
-from promptuary.evaluation.plan import ResultDetail
+from promptuary.evaluation.plan import CaseResult, ResultDetail
 from promptuary.evaluation.scorers.score import OutputStages, ScorerInput, redacted_error_text
 from promptuary.evaluation.scorers.transforms.run_transforms import Answer
 from promptuary.evaluation.scorers.transforms.transform import value_text
@@ -19,7 +22,7 @@ def scorer_input(item: WorkItem, response: TargetReply, stages: OutputStages | N
     reply = response.reply
     return ScorerInput(
         case=item.case,
-        output=reply.text if stages is None else value_text(stages.value),
+        output=response_output(response, stages),
         messages=response.messages,
         latency_ms=response.latency_ms,
         passages=response.passages,
@@ -61,6 +64,41 @@ def reply_detail(reply: ModelReply) -> ResultDetail:
     if reply.invalid_tool_calls:
         detail["invalid_tool_calls"] = [dict(call) for call in reply.invalid_tool_calls]
     return detail
+
+
+def unscored_result(item: WorkItem, at: datetime) -> CaseResult:
+    """Return a result without an output, figures and a verdict; what is known is put in."""
+    return CaseResult(
+        ordinal=item.ordinal,
+        case=item.case.id,
+        variant=item.variant.name,
+        repeat=item.repeat,
+        output=None,
+        passed=None,
+        score=None,
+        metrics={},
+        error=None,
+        detail={},
+        at=at,
+    )
+
+
+def with_figures(result: CaseResult, response: TargetReply) -> CaseResult:
+    """Return a result with what its response took and cost."""
+    reply, tokens = response.reply, response.reply.tokens or {}
+    return replace(
+        result,
+        latency_ms=None if response.latency_ms is None else round(response.latency_ms, 1),
+        tokens_input=tokens.get("input"),
+        tokens_output=tokens.get("output"),
+        cost=reply.cost,
+        cached=reply.cached,
+    )
+
+
+def response_output(response: TargetReply, stages: OutputStages | None) -> str:
+    """Return the output that is scored: what the transforms made of the answer, where there are some."""
+    return response.reply.text if stages is None else value_text(stages.value)
 
 
 def item_error_text(error: Exception, *, redacted: bool) -> str:
