@@ -95,14 +95,29 @@ class ChildProcess:
 
     def kill(self) -> None:
         """Kill the process and its group, so that a waiting exchange ends."""
-        _kill(self._process)
+        kill_group(self._process)
 
     def close(self) -> None:
         """End the process, and whatever it started in its process group."""
         self._finalize()
 
 
-def _kill(process: subprocess.Popen[bytes]) -> None:
+class Killable(Protocol):
+    """A process of `subprocess` or of `asyncio`, started as the leader of a group of its own."""
+
+    @property
+    def pid(self) -> int:
+        """Its number, which is its group's too."""
+
+    @property
+    def returncode(self) -> int | None:
+        """Its exit code; None as long as nobody has waited for it."""
+
+    def kill(self) -> None:
+        """Kill the process alone."""
+
+
+def kill_group(process: Killable) -> None:
     """Kill a process and its group, unless it was waited for: after that its id may be another process's."""
     if process.returncode is not None:
         return
@@ -115,7 +130,7 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
 
 def _end(process: subprocess.Popen[bytes], folder: "tempfile.TemporaryDirectory[str]") -> None:
     """Kill a process, wait for it, and release its pipes and its folder."""
-    _kill(process)
+    kill_group(process)
     process.wait()
     for pipe in (process.stdin, process.stdout):
         if pipe is not None:

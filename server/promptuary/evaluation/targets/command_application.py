@@ -1,14 +1,12 @@
 """The application that is a command: promptfoo's `exec`, for runs of the command line only. No shell is involved."""
 
 import asyncio
-import contextlib
 import json
-import os
-import signal
 import time
 from asyncio.subprocess import DEVNULL, PIPE
 from dataclasses import dataclass
 
+from promptuary.evaluation.child_process import kill_group
 from promptuary.evaluation.plan import ApplicationDetail
 from promptuary.evaluation.targets.application import ApplicationOutput, ApplicationQuestion
 from promptuary.evaluation.targets.errors import ApplicationFailed, ApplicationUnusable
@@ -61,8 +59,7 @@ class CommandApplication:
             output, errors = await process.communicate()
         finally:
             if process.returncode is None:
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGKILL)
+                kill_group(process)
                 await process.wait()
         if process.returncode != 0:
             text = " ".join(errors.decode("utf-8", "replace").split())[:ERROR_LIMIT]

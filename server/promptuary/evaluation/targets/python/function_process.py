@@ -8,7 +8,6 @@ import asyncio
 import contextlib
 import json
 import os
-import signal
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import Mapping, Sequence
@@ -18,6 +17,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from promptuary.evaluation.applications.function_source import FunctionSource
+from promptuary.evaluation.child_process import kill_group
 from promptuary.evaluation.json_object import JsonObject
 from promptuary.evaluation.targets.errors import ApplicationFailed, ApplicationUnusable
 
@@ -104,11 +104,7 @@ class FunctionProcess:
         """End the process, and whatever it started in its process group."""
         process, self._process = self._process, None
         if process is not None:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                if process.returncode is None and hasattr(os, "killpg"):
-                    os.killpg(process.pid, signal.SIGKILL)
-                elif process.returncode is None:
-                    process.kill()
+            kill_group(process)
             if process.stdin is not None:
                 process.stdin.close()
             await process.wait()
