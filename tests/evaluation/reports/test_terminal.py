@@ -81,3 +81,19 @@ def test_no_report_claims_that_a_missing_gate_is_met(run: Values, stored: str) -
     assert '"verdict": "no gate"' in reports["json"]
     assert '<span class="verdict no-gate">' in reports["html"]
     assert not [name for name, text in reports.items() if "gate is met" in text.lower()]
+
+
+@pytest.mark.parametrize(
+    ("versions", "note"),
+    [
+        (["2.3, stable"], "desk answered as version 2.3, stable"),
+        (
+            ["2.3", "2.4"],
+            "desk answered as the versions 2.3, 2.4: it changed during the run, so the figures describe none of them",
+        ),
+    ],
+)
+def test_an_application_changed_only_if_it_stated_several_versions(run: Values, versions: list[str], note: str) -> None:
+    run["variants"][0] |= {"name": "desk", "target": "desk"}
+    run["summary"]["variants"][0] |= {"name": "desk", "target": "desk", "target_versions": versions}
+    assert f"  {note}" in lines_of(run)

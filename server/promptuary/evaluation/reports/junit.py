@@ -89,7 +89,7 @@ def _subject(run: ReportedRun) -> Iterator[tuple[str, str | None]]:
     if run.targets:
         yield "target", ", ".join(run.targets)
     for name, stated in stated_versions(run):
-        yield f"version of {name}", stated
+        yield f"version of {name}", ", ".join(stated)
 
 
 def _of_candidates(run: ReportedRun, read_results: ResultReader) -> Iterator[ReportedResult]:

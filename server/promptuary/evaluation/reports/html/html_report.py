@@ -80,7 +80,7 @@ def _facts(run: ReportedRun) -> Iterator[tuple[str, str | None]]:
     for variant in run.variants[:20]:
         yield f"{variant.role.capitalize()} {variant.name}", f"{variant.subject}, {variant.digest}"
     for name, stated in stated_versions(run):
-        yield f"Versions of {name}", stated
+        yield f"Versions of {name}", ", ".join(stated)
     if dataset := run.dataset:
         yield "Dataset", f"{dataset.name} v{dataset.number}, {dataset.cases:,} cases, {dataset.digest}"
     yield from (("Suite", run.suite_digest), ("MLflow run", run.tracking_id))
