@@ -50,6 +50,7 @@ def test_the_version_of_the_suite_is_that_of_each_application_without_one(read: 
         ("out.jsonl", '{"id": "b", "output": "two"}\n\n{"case": "a", "output": ["one"], "latency_ms": 5}\n'),
         ("out.jsonl", '["one"]\n"two"\n'),
         ("out.csv", 'id,output\nb,two\na,"[""one""]"\n'),
+        ("out.csv", 'id,output\n,"[""one""]"\n,two\n'),
     ],
 )
 def test_outputs_are_read_in_the_order_of_the_cases(read: Read, name: str, text: str) -> None:
@@ -80,6 +81,12 @@ def test_a_stored_suite_names_the_dataset_of_its_outputs(read: Read) -> None:
         ("target: {python: ../x.py:f}", {}, "target.python: '../x.py' is outside of the suite's folder"),
         ("outputs: {column: reply}", {}, "outputs.column: 'reply' is no variable of 1 of 2 cases: b"),
         ("outputs: no.jsonl", {}, "no.jsonl does not exist"),
+        (
+            "target: [{outputs: o.jsonl, name: a}, {outputs: O.jsonl, name: b}]",
+            {"o.jsonl": '"x"\n"y"\n', "O.jsonl": '"x"\n"y"\n'},
+            "outputs: 'O.jsonl' and 'o.jsonl' would be stored under one name",
+        ),
+        (f"target: {{python: {'a' * 300}.py:f}}", {}, ".py' is no path"),
         ("outputs: o.jsonl", {"o.jsonl": '{"id": "a", "output": 1}\n'}, "has no output for 1 of 2 cases: b"),
         (
             "outputs: o.jsonl",

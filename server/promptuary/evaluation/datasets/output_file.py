@@ -44,7 +44,7 @@ def read_output_file(path: Path, case_ids: Sequence[str]) -> CaseSpool:
             raise InvalidFile(
                 f"{path} has {len(rows)} outputs for {len(case_ids)} cases; give each its case's `id`, or one line a case"
             )
-        rows = [(line, {"id": case, **row}) for (line, row), case in zip(rows, case_ids, strict=True)]
+        rows = [(line, {**row, "id": case}) for (line, row), case in zip(rows, case_ids, strict=True)]
     by_case: dict[str, tuple[int, JsonObject]] = {}
     field_errors: list[FieldError] = []
     for line, row in rows:

@@ -86,18 +86,30 @@ def _inline(value: Any, folder: Path, language: str = "", default: str | None = 
         raise _value_error(f"'{name}' cannot be read: {error}") from None
 
 
-def _resolve(name: str, folder: Path) -> Path:
-    """Resolve a name under the folder; links that lead out of it count as outside."""
+def resolve_file(name: str, folder: Path) -> Path:
+    """Return the path of a file under a suite's folder; links that lead out of it count as outside.
+
+    Raises:
+        InvalidFile: for a file that is outside the folder, or not there.
+    """
     root = folder.resolve()
     try:
         path = (root / name).resolve()
-    except (OSError, ValueError):
-        raise _value_error(f"'{name}' is no path") from None
+        is_file = path.is_file()
+    except (OSError, ValueError):  # such as a name that is too long
+        raise InvalidFile(f"'{name}' is no path") from None
     if not path.is_relative_to(root):
-        raise _value_error(f"'{name}' is outside of the suite's folder")
-    if not path.is_file():
-        raise _value_error(f"'{name}' is not there, or is no file")
+        raise InvalidFile(f"'{name}' is outside of the suite's folder")
+    if not is_file:
+        raise InvalidFile(f"'{name}' is not there, or is no file")
     return path
+
+
+def _resolve(name: str, folder: Path) -> Path:
+    try:
+        return resolve_file(name, folder)
+    except InvalidFile as error:
+        raise _value_error(error.message) from None
 
 
 def _value_error(message: str) -> Invalid:

@@ -10,6 +10,7 @@ from promptuary.evaluation.applications.spec import STORED_OUTPUTS, TargetSpec
 from promptuary.evaluation.datasets.case_spool import CaseSpool
 from promptuary.evaluation.datasets.output_file import read_output_file
 from promptuary.evaluation.json_object import JsonObject
+from promptuary.evaluation.scorers.file_values import resolve_file
 from promptuary.prompt.errors import FieldError
 from promptuary.prompt.files.prompt_file import read_text
 from promptuary.prompt.files.yaml_document import InvalidFile
@@ -43,13 +44,7 @@ def inline_function(reference: str, folder: Path, default: str = DEFAULT_FUNCTIO
     name = reference.removeprefix(_SCHEME)
     head, _, function = name.rpartition(":")
     file, function = (head, function) if head else (name, default)
-    root = folder.resolve()
-    path = (root / file).resolve()
-    if not path.is_relative_to(root):
-        raise InvalidFile(f"'{file}' is outside of the suite's folder")
-    if not path.is_file():
-        raise InvalidFile(f"'{file}' is not there, or is no file")
-    return {"file": file, "function": function, "code": read_text(path, CODE_LIMIT)}
+    return {"file": file, "function": function, "code": read_text(resolve_file(file, folder), CODE_LIMIT)}
 
 
 def read_outputs(
@@ -68,13 +63,13 @@ def read_outputs(
     """
     outputs: dict[str, CaseSpool] = {}
     for target in targets:
-        same = [file for file in outputs if isinstance(target.outputs, str) and file != target.outputs]
-        if other := next(
-            (file for file in same if outputs_dataset("", file) == outputs_dataset("", str(target.outputs))), None
-        ):
-            message = f"'{target.outputs}' and '{other}' would be stored under one name; rename one of the files"
-            field_errors.append(FieldError("outputs", message))
-        elif isinstance(target.outputs, str):
+        if isinstance(target.outputs, str):
+            stored = outputs_dataset("", target.outputs)
+            other = next((file for file in outputs if outputs_dataset("", file) == stored), target.outputs)
+            if other != target.outputs:
+                message = f"'{target.outputs}' and '{other}' would be stored under one name; rename one of the files"
+                field_errors.append(FieldError("outputs", message))
+                continue
             try:
                 outputs[target.outputs] = read_output_file(folder / target.outputs, [case.id for case in cases])
             except InvalidFile as error:
