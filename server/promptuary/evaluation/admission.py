@@ -126,9 +126,8 @@ def _transform_errors(suite: Suite, plan: Plan, dependencies: ScorerDependencies
 
 def plan_models(plan: Plan, suite: Suite) -> tuple[ModelSpec, ...]:
     """Return the models that a run calls: those of its variants and its suite's judges, each once."""
-    models = [variant.called_model for variant in plan.variants if variant.target is None]
-    for model in _judge_models(suite_to_json(suite)["scorers"]):
-        models += [model] if model not in models else []
+    called = (variant.called_model for variant in plan.variants if variant.target is None)
+    models = [*called, *_judge_models(suite_to_json(suite)["scorers"])]
     return tuple(model for number, model in enumerate(models) if model not in models[:number])
 
 
