@@ -56,9 +56,9 @@ def select_cases(unit: UnitOfWork, dataset: DatasetVersion, request: RunRequest)
         raise InvalidRequest("the run cannot be submitted", [FieldError(field, "no case of the dataset is selected")])
     part = DatasetPart(dataset.name, dataset.number, dataset.cases, request.failing_in, request.sample, request.seed)
     selected_ids = set(selected)
-    cases = (case for case in dataset_store.list_cases(unit.session, dataset.id) if case.id in selected_ids)
+    cases = (case for case in dataset_store.iterate_cases(unit.session, dataset.id) if case.id in selected_ids)
     name = dataset.name[: 128 - len(_PART_NAME)] + _PART_NAME
-    return SelectedCases(DatasetService(unit).put_version(name, list(cases)).version, part)
+    return SelectedCases(DatasetService(unit).put_version(name, cases).version, part)
 
 
 def _failing_cases(unit: UnitOfWork, run_id: str) -> set[str]:
