@@ -53,3 +53,9 @@ def test_a_malformed_tool_call_may_lack_everything() -> None:
     invalid = {"name": None, "args": None, "id": None, "error": None, "type": "invalid_tool_call"}
     reply = parse_reply(AIMessage("", invalid_tool_calls=[invalid]), 1.0)
     assert reply.invalid_tool_calls == ({"name": "", "args": "", "id": None, "error": ""},)
+
+
+def test_the_output_beside_tool_calls_may_be_nested_without_end() -> None:
+    text = "[" * 100_000
+    reply = parse_reply(AIMessage(text, tool_calls=[{"name": "find", "args": {}, "id": "1"}]), 0.0)
+    assert reply.output == text

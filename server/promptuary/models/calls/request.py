@@ -93,7 +93,7 @@ class ModelReply:
         calls = _openai_calls(self.tool_calls, self.invalid_tool_calls)
         try:
             return calls if json.loads(self.text) == calls else self.text
-        except ValueError:
+        except (ValueError, RecursionError):
             return self.text
 
 
