@@ -2,12 +2,18 @@
 
 import asyncio
 import json
-from collections.abc import Callable
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from promptuary.cli.evaluation import suite_run
+from promptuary.cli.evaluation.local_execution import LocalExecution
 from promptuary.evaluation import EvaluationResult, evaluate
 from promptuary.prompt.errors import Invalid, PromptuaryError
 from promptuary.statistics.verdict import Verdict
@@ -23,6 +29,12 @@ def data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("PROMPTUARY_DATA_DIR", str(tmp_path / "data"))
     monkeypatch.delenv("PROMPTUARY_URL", raising=False)
     return tmp_path
+
+
+@pytest.fixture
+def command(run: Any) -> Any:
+    """The command line, which this module's own `run` would hide."""
+    return run
 
 
 def run(**changes: Any) -> EvaluationResult:
@@ -68,6 +80,46 @@ def test_a_file_runs_as_on_the_command_line(data_folder: Path) -> None:
     assert evaluate(path, repeats=2).run.done == 8
     assert evaluate("filed").run.done == 4
     assert evaluate({**suite, "dataset": str(data_folder / "cases.jsonl")}, repeats=3).run.done == 12
+
+
+@pytest.fixture
+def _interruptible() -> Iterator[None]:
+    """Handle Ctrl-C as a shell's foreground process does; it is ignored in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.process
+@pytest.mark.usefixtures("_interruptible")
+def test_ctrl_c_stops_the_run_that_a_server_does(
+    served: Callable[..., Any], command: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served("editor")
+    pressed = threading.Event()
+
+    def press_ctrl_c(_: float) -> None:
+        if not pressed.is_set():
+            pressed.set()
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+        time.sleep(0.01)
+
+    monkeypatch.setattr(suite_run, "time", SimpleNamespace(sleep=press_ctrl_c))
+    with pytest.raises(KeyboardInterrupt):
+        run()
+    (stored,) = command("eval", "list", "--json").json
+    assert stored["state"] == "interrupted"
+
+
+def test_a_run_that_this_process_cannot_execute_is_left_to_nobody_else(command: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any) -> bool:
+        raise OSError("no space is left")
+
+    monkeypatch.setattr(LocalExecution, "execute", fail)
+    with pytest.raises(OSError, match="no space"):
+        run()
+    (stored,) = command("eval", "list", "--json").json
+    assert stored["state"] == "interrupted"
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -204,14 +205,50 @@ def _follow(
     """Submit a run, follow it to its end, and print its summary."""
     from promptuary.evaluation.reports.terminal import terminal_lines
 
+    run = read_run(api, submit_and_wait(api, suite, submit, local, interruption))
+    for text in terminal_lines(run, read_errors(api, run)):
+        print_line(text)
+    if run.state == "stopped":
+        print_line(f"  to continue it: promptuary eval run {suite} --resume {run.id} --max-cost …")
+    elif run.state == "interrupted":
+        print_line(f"  to continue it: promptuary eval run {suite} --resume {run.id}")
+    elif run.state == "finished":
+        print_line(f"  MLflow run: {run.tracking_id or NOT_DELIVERED}")
+    return run
+
+
+def submit_and_wait(
+    api: ApiClient,
+    suite: str,
+    submit: Callable[[], Any],
+    local: LocalExecution | None,
+    interruption: Interruption,
+    progress: Callable[[str], AbstractContextManager[OnProgress]] = show_progress,
+) -> str:
+    """Submit a run and wait for its end. Where that cannot be waited for, stop the run, and print how to continue it.
+
+    Args:
+        api: the service.
+        suite: a file, or the name of a suite in the registry, with which the run can be resumed.
+        submit: submits the run, and returns it.
+        local: executes the run in this process; None where a server's worker does.
+        interruption: ends the run when a signal comes.
+        progress: yields what shows the progress of a suite's run.
+
+    Returns:
+        The run's id.
+
+    Raises:
+        RunInterrupted: when a signal ended the run.
+    """
     if local is not None and Path(suite).is_file():
         local = replace(local, folder=Path(suite).parent)
     queued: Any = None
     try:
         with interruption.deferred():
             queued = submit()
-        with show_progress(queued["suite"]) as on_progress:
-            wait_for_run(api, queued["id"], on_progress, local, interruption)
+        with progress(queued["suite"]) as on_progress:
+            _wait_for_run(api, queued["id"], on_progress, local, interruption)
     except KeyboardInterrupt:
         if queued is None:
             raise
@@ -222,16 +259,7 @@ def _follow(
         if queued is not None and local is not None:  # the next worker must not continue it unasked
             _interrupt(api, suite, queued)
         raise
-    run = read_run(api, queued["id"])
-    for text in terminal_lines(run, read_errors(api, run)):
-        print_line(text)
-    if run.state == "stopped":
-        print_line(f"  to continue it: promptuary eval run {suite} --resume {run.id} --max-cost …")
-    elif run.state == "interrupted":
-        print_line(f"  to continue it: promptuary eval run {suite} --resume {run.id}")
-    elif run.state == "finished":
-        print_line(f"  MLflow run: {run.tracking_id or NOT_DELIVERED}")
-    return run
+    return str(queued["id"])
 
 
 def _interrupt(api: ApiClient, suite: str, queued: Any) -> None:
@@ -262,7 +290,7 @@ def _resume(api: ApiClient, run_id: str, max_cost: float | None) -> Any:
     return api.post(f"/runs/{path_segment(run_id)}/resume", {"max_cost": max_cost})
 
 
-def wait_for_run(
+def _wait_for_run(
     api: ApiClient, run_id: str, on_progress: OnProgress, local: LocalExecution | None, interruption: Interruption
 ) -> None:
     """Execute a run here, or wait until a worker has finished it, and a little longer until MLflow has it."""
@@ -278,3 +306,5 @@ def wait_for_run(
             return
         patience -= POLL_SECONDS if ended else 0
         time.sleep(POLL_SECONDS)
+        if interruption.requested.is_set():  # another thread has the signal; in this one it raised this error itself
+            raise KeyboardInterrupt

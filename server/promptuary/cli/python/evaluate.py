@@ -4,8 +4,8 @@ import json
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, replace
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,8 @@ from promptuary.cli.connection import ApiClient, connect
 from promptuary.cli.evaluation.interruption import Interruption
 from promptuary.cli.evaluation.local_execution import LocalExecution
 from promptuary.cli.evaluation.reports import read_results, read_run
-from promptuary.cli.evaluation.suite_run import RunOptions, prepare, wait_for_run
-from promptuary.cli.evaluation.suites import PromptfooOptions, read_source, register_contents
+from promptuary.cli.evaluation.suite_run import RunOptions, prepare, submit_and_wait
+from promptuary.cli.evaluation.suites import PromptfooOptions, SuiteSource, read_source, register_contents
 from promptuary.core.logs import restored_logging
 from promptuary.evaluation.reports.html.html_report import html_report
 from promptuary.evaluation.reports.reported_result import ReportedResult
@@ -136,15 +136,17 @@ def evaluate(
     if inline:
         definition = {**(suite if isinstance(suite, Mapping) else {}), **fields}
         definition |= {name: value for name, value in (("models", models), ("repeats", repeats)) if value is not None}
-    interruption = Interruption()
+    interruption, promptfoo = Interruption(), PromptfooOptions(models=options.models)
 
     def run() -> EvaluationResult:
         with restored_logging(), connect(project, allow_code=allow_code) as api:
+            local = None if api.services is None else LocalExecution(api.services, project, deliver=lambda: None)
             if not inline:
-                return _run(api, str(suite), options, project, interruption)
+                return _run(api, read_source(str(suite), promptfoo), options, local, interruption)
             version = _register(api, definition, prompt)
             with _written(definition, cases) as path:
-                return _run(api, str(path), options, project, interruption, version)
+                source = replace(read_source(str(path), promptfoo), argument=definition["name"])  # the file is temporary
+                return _run(api, source, options, local, interruption, version)
 
     # A thread has no running event loop, which a notebook has.
     with ThreadPoolExecutor(1, thread_name_prefix="evaluate") as executor:
@@ -158,21 +160,24 @@ def evaluate(
 
 def _run(
     api: ApiClient,
-    suite: str,
+    source: SuiteSource,
     options: RunOptions,
-    project: str | None,
+    local: LocalExecution | None,
     interruption: Interruption,
     version: int | None = None,
 ) -> EvaluationResult:
-    source = read_source(suite, PromptfooOptions(models=options.models))
     request = dict(prepare(api, source, options).request)
     if version is not None:
         request["version"] = version
-    queued = api.post("/runs", request)
-    folder = Path(suite).parent if Path(suite).is_file() else None
-    local = None if api.services is None else LocalExecution(api.services, project, deliver=lambda: None, folder=folder)
-    wait_for_run(api, queued["id"], lambda progress: None, local, interruption)
-    return EvaluationResult(read_run(api, queued["id"]), tuple(read_results(api, queued["id"])))
+    run_id = submit_and_wait(
+        api,
+        source.argument,
+        lambda: api.post("/runs", request),
+        local,
+        interruption,
+        progress=lambda _: nullcontext(lambda _: None),
+    )
+    return EvaluationResult(read_run(api, run_id), tuple(read_results(api, run_id)))
 
 
 def _register(api: ApiClient, definition: dict[str, Any], prompt: str | Mapping[str, Any] | None) -> int | None:
