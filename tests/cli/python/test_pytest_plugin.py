@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from promptuary.api import app
+from promptuary.cli.python import evaluate as evaluate_module
 from promptuary.cli.python.evaluate import evaluate
 from promptuary.worker import executor_assembly
 
@@ -77,6 +78,20 @@ def test_a_gate_that_is_not_met_fails_with_its_figures(folder: Path, pytester: p
         ]
     )
     result.stdout.no_fnmatch_line("*Traceback*")
+
+
+def test_a_suite_whose_run_breaks_off_is_not_run_again(
+    folder: Path, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, calls = write_suite(folder), []
+
+    def break_off(*arguments: Any, **options: Any) -> None:
+        calls.append(arguments)
+        raise OSError("no space is left")
+
+    monkeypatch.setattr(evaluate_module, "evaluate", break_off)
+    pytester.runpytest_inprocess(*PLUGIN, path).assert_outcomes(failed=5)
+    assert len(calls) == 1
 
 
 def test_a_suite_that_cannot_be_used_is_an_error_of_its_collection(folder: Path, pytester: pytest.Pytester) -> None:

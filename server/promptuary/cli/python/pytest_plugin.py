@@ -124,8 +124,8 @@ class SuiteCollector(pytest.File):
         if self._result is None:
             try:
                 self._result = evaluate(self.path, allow_code=self.config.getoption("--promptuary-allow-code"))
-            except PromptuaryError as error:
-                self._error = GateNotMet(_described(error))
+            except Exception as error:
+                self._error = GateNotMet(_described(error)) if isinstance(error, PromptuaryError) else error
                 raise self._error from None
         return self._result
 
