@@ -195,6 +195,8 @@ def without_direct_calls(embedded: EmbeddedService, method: str, path: str, quer
         ("GET", "/prompts/greet", {"label": "pmt_x"}, None),
         ("GET", "/prompts/greet", {"version": True}, None),
         ("GET", "/prompts/greet", {"unknown": "1"}, None),
+        ("POST", "/prompts/greet/preview", {"unknown": "1"}, GREETING),
+        ("PUT", "/prompts/greet/labels/staging", {"unknown": "1"}, {"version": 1}),
         ("GET", "/prompts", {"search": "a\u0000"}, None),
         ("GET", "/prompts/greet/versions/0", {}, None),
         ("GET", "/projects", {}, None),

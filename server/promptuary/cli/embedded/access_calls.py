@@ -14,12 +14,10 @@ _DIGEST = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
 
 
 def _read_self(request: Request) -> Work:
-    request.only()
     return lambda unit: to_json(CallerOut.of(unit.caller))
 
 
 def _create_key(request: Request) -> Work:
-    request.only()
     body = request.parse(NewKey)
 
     def work(unit: UnitOfWork) -> str:
@@ -30,12 +28,10 @@ def _create_key(request: Request) -> Work:
 
 
 def _list_keys(request: Request) -> Work:
-    request.only("limit", "cursor")
     return lambda unit: to_json(page_of_keys(AccessService(unit).keys(*request.page(unit))))
 
 
 def _revoke_key(request: Request) -> Work:
-    request.only()
     (key,) = request.names
     if not _KEY_ID.fullmatch(key):
         raise NotDirect
@@ -43,7 +39,6 @@ def _revoke_key(request: Request) -> Work:
 
 
 def _read_audit_head(request: Request) -> Work:
-    request.only()
 
     def work(unit: UnitOfWork) -> str:
         head = audit.read_head(unit.session, unit.caller.project)
@@ -53,7 +48,6 @@ def _read_audit_head(request: Request) -> Work:
 
 
 def _verify_audit(request: Request) -> Work:
-    request.only("sequence", "digest")
     sequence, digest = request.query_number("sequence"), request.query_text("digest")
     head = None
     if sequence is not None and digest is not None and _DIGEST.fullmatch(digest):
@@ -65,7 +59,7 @@ def _verify_audit(request: Request) -> Work:
 
 READ_SELF = DirectCall(_read_self)
 CREATE_KEY = DirectCall(_create_key, writes=True)
-LIST_KEYS = DirectCall(_list_keys)
+LIST_KEYS = DirectCall(_list_keys, query=("limit", "cursor"))
 REVOKE_KEY = DirectCall(_revoke_key, writes=True)
 READ_AUDIT_HEAD = DirectCall(_read_audit_head)
-VERIFY_AUDIT = DirectCall(_verify_audit)
+VERIFY_AUDIT = DirectCall(_verify_audit, query=("sequence", "digest"))

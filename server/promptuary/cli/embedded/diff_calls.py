@@ -7,11 +7,10 @@ from promptuary.registry.service import Registry
 
 
 def _diff(request: Request) -> Work:
-    request.only("from", "to")
     name, before, after = request.name(), request.query_text("from"), request.query_text("to")
     if before is None or after is None or len(before) > 128 or len(after) > 128:
         raise NotDirect
     return lambda unit: to_json(DiffOut.of(compare_versions(Registry(unit), name, before, after)))
 
 
-DIFF = DirectCall(_diff)
+DIFF = DirectCall(_diff, query=("from", "to"))

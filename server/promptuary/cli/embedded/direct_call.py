@@ -65,11 +65,6 @@ class Request:
             raise NotDirect
         return int(text)
 
-    def only(self, *names: str) -> None:
-        """Check that the query has no other parameters."""
-        if not self.query.keys() <= set(names):
-            raise NotDirect
-
     def query_text(self, name: str) -> str | None:
         """Return a parameter that is a plain text; None where it is not sent."""
         text = self.query.get(name)
@@ -119,11 +114,13 @@ class DirectCall:
 
     Attributes:
         prepare: reads a request, and returns what is to be done in the transaction; raises NotDirect before anything is done.
+        query: the parameters of the query that the request may have.
         writes: whether the transaction is one that writes.
         takes_lines: whether the request's body is JSON lines.
     """
 
     prepare: Callable[[Request], Work]
+    query: tuple[str, ...] = ()
     writes: bool = False
     takes_lines: bool = False
 

@@ -34,7 +34,6 @@ def _run_id(request: Request) -> str:
 
 def _put_dataset(request: Request) -> Work:
     dataset, lines = request.name(), request.lines or ()
-    request.only()
     if isinstance(lines, CasePieces) and lines.cases.is_checked and lines.cases.size <= request.settings.dataset_limit:
         cases = lines.cases  # which the command has read from a file just now
     else:
@@ -60,7 +59,6 @@ def _received_cases(lines: Iterable[bytes], limit: int) -> CaseSpool:
 
 def _put_suite(request: Request) -> Work:
     name, suite = request.name(), request.parse(Suite)
-    request.only()
     if suite.name != name:
         raise NotDirect
     return lambda unit: to_json(SuiteOut.model_validate(SuiteService(unit).put(suite)))
@@ -68,31 +66,26 @@ def _put_suite(request: Request) -> Work:
 
 def _read_suite(request: Request) -> Work:
     name = request.name()
-    request.only()
     return lambda unit: to_json(SuiteOut.model_validate(SuiteService(unit).get(name)))
 
 
 def _submit_run(request: Request) -> Work:
     body = request.parse(RunRequest)
-    request.only()
     return lambda unit: to_json(WholeRunOut.of(RunService(unit).submit(body)))
 
 
 def _check_run(request: Request) -> Work:
     body = request.parse(RunRequest)
-    request.only()
     return lambda unit: to_json(PlanOut.model_validate(RunService(unit).check(body)))
 
 
 def _read_run(request: Request) -> Work:
     run = _run_id(request)
-    request.only()
     return lambda unit: to_json(WholeRunOut.of(RunService(unit).get(run)))
 
 
 def _interrupt_run(request: Request) -> Work:
     run = _run_id(request)
-    request.only()
     if request.body:
         raise NotDirect
     return lambda unit: to_json(RunOut.of(RunService(unit).interrupt(run)))
@@ -100,7 +93,6 @@ def _interrupt_run(request: Request) -> Work:
 
 def _list_results(request: Request) -> Work:
     run = _run_id(request)
-    request.only("limit", "cursor")
 
     def work(unit: UnitOfWork) -> str:
         page = RunService(unit).list_results(run, *request.page(unit), ResultFilter())
@@ -117,4 +109,4 @@ SUBMIT_RUN = DirectCall(_submit_run, writes=True)
 CHECK_RUN = DirectCall(_check_run, writes=True)
 READ_RUN = DirectCall(_read_run)
 INTERRUPT_RUN = DirectCall(_interrupt_run, writes=True)
-LIST_RESULTS = DirectCall(_list_results)
+LIST_RESULTS = DirectCall(_list_results, query=("limit", "cursor"))

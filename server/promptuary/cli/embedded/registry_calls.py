@@ -31,7 +31,6 @@ from promptuary.registry.tags import Tags
 
 
 def _look_up(request: Request) -> Work:
-    request.only("label", "version", "targeting_key")
     name = request.name()
     label, version = request.query_text("label"), request.query_number("version")
     targeting_key = request.query_text("targeting_key")
@@ -44,13 +43,11 @@ def _look_up(request: Request) -> Work:
 
 
 def _list_prompts(request: Request) -> Work:
-    request.only("search", "archived", "limit", "cursor")
     conditions = PromptFilter(archived=request.query_flag("archived"), search=request.query_text("search"))
     return lambda unit: to_json(PageOf[PromptOut].model_validate(Registry(unit).prompts(*request.page(unit), conditions)))
 
 
 def _list_versions(request: Request) -> Work:
-    request.only("limit", "cursor")
     name = request.name()
 
     def work(unit: UnitOfWork) -> str:
@@ -65,7 +62,6 @@ def _list_versions(request: Request) -> Work:
 
 
 def _read_version(request: Request) -> Work:
-    request.only()
     name, number = request.name(), request.number()
     return lambda unit: to_json(VersionOut.of(Registry(unit).version(name, number)))
 
@@ -76,7 +72,6 @@ def _preview(request: Request) -> Work:
 
 
 def _list_dependents(request: Request) -> Work:
-    request.only()
     name = request.name()
     return lambda unit: to_json(
         Dependents(dependents=[DependentOut.of(update) for update in Registry(unit).include_updates(name)])
@@ -84,7 +79,6 @@ def _list_dependents(request: Request) -> Work:
 
 
 def _list_label_history(request: Request) -> Work:
-    request.only("limit", "cursor")
     name, label = request.name(), request.name(1)
     return lambda unit: to_json(PageOf[MoveOut].model_validate(Labels(unit).history(name, label, *request.page(unit))))
 
@@ -102,7 +96,6 @@ def _register(request: Request) -> Work:
 
 
 def _set_version_tags(request: Request) -> Work:
-    request.only()
     name, number, body = request.name(), request.number(), request.parse(NewTags)
     return lambda unit: to_json(TagsOut(tags=list(Tags(unit).replace_version_tags(name, number, body.tags))))
 
@@ -123,13 +116,11 @@ def _move_label(request: Request) -> Work:
 
 
 def _remove_label(request: Request) -> Work:
-    request.only()  # a reason is a free text, which the app checks
     name, label = request.name(), request.name(1)
     return lambda unit: Labels(unit).remove(name, label, "removed", UNCONDITIONAL)
 
 
 def _roll_back(request: Request) -> Work:
-    request.only()
     name, label, body = request.name(), request.name(1), request.parse(RollBack)
     return lambda unit: to_json(
         LabelOut.model_validate(Labels(unit).roll_back(name, label, body.reason, body.to, UNCONDITIONAL))
@@ -151,17 +142,17 @@ def _renew(request: Request) -> Work:
     return lambda unit: to_json(VersionOut.of(Registry(unit).renew(name, body.message).version))
 
 
-LOOK_UP = DirectCall(_look_up)
-LIST_PROMPTS = DirectCall(_list_prompts)
-LIST_VERSIONS = DirectCall(_list_versions)
+LOOK_UP = DirectCall(_look_up, query=("label", "version", "targeting_key"))
+LIST_PROMPTS = DirectCall(_list_prompts, query=("search", "archived", "limit", "cursor"))
+LIST_VERSIONS = DirectCall(_list_versions, query=("limit", "cursor"))
 READ_VERSION = DirectCall(_read_version)
 PREVIEW = DirectCall(_preview)
 LIST_DEPENDENTS = DirectCall(_list_dependents)
-LIST_LABEL_HISTORY = DirectCall(_list_label_history)
+LIST_LABEL_HISTORY = DirectCall(_list_label_history, query=("limit", "cursor"))
 REGISTER = DirectCall(_register, writes=True)
 SET_VERSION_TAGS = DirectCall(_set_version_tags, writes=True)
 MOVE_LABEL = DirectCall(_move_label, writes=True)
-REMOVE_LABEL = DirectCall(_remove_label, writes=True)
+REMOVE_LABEL = DirectCall(_remove_label, writes=True)  # a reason is a free text, which the app checks
 ROLL_BACK = DirectCall(_roll_back, writes=True)
 ARCHIVE = DirectCall(_archive, writes=True)
 RESTORE = DirectCall(_restore, writes=True)

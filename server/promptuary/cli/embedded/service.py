@@ -164,7 +164,7 @@ class EmbeddedService:
             match = route.path.fullmatch(path) if route.method == method else None
             if match is not None:
                 call = route.call()
-                if call.takes_lines != (lines is not None):
+                if call.takes_lines != (lines is not None) or not query.keys() <= set(call.query):
                     raise NotDirect
                 names = tuple(unquote(part) for part in match.groups())
                 work = call.prepare(Request(names, query, self.settings, body, lines))
