@@ -56,11 +56,6 @@ class ApiClient:
         self._embedded = embedded
 
     @property
-    def is_local(self) -> bool:
-        """Whether the service is in this process."""
-        return self._embedded is not None
-
-    @property
     def services(self) -> "EmbeddedService | None":
         """The service in this process; None where a server is called."""
         return self._embedded

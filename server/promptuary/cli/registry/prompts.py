@@ -67,7 +67,7 @@ def push(
     with connect(project) as api:
         if not supersede:
             _refuse_erased_content(api, prompt)
-        local = api.is_local  # this one command would have to load a model
+        local = api.services is not None  # this one command would have to load a model
         version = register(api, prompt, similar=not local if similar is None else similar)
     for warning in version.get("warnings", []):
         print_notice(f"warning: {warning['detail']}")
