@@ -1,57 +1,31 @@
-"""Suites run by the command line: verdicts as exit codes, reports, baselines, and resumed runs."""
+"""Suites run by the command line: verdicts as exit codes, reports, several suites, and runs of a server's worker."""
 
 import json
-import shutil
 import threading
 from collections.abc import Callable, Mapping
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 
-from cli.conftest import SUITE, WORD, Run, restored_process_state, unit_of_work_on
+from cli.conftest import Run, restored_process_state
+from cli.evaluation.conftest import gate_at_least
 from doubles.eventually import eventually
 from promptuary.cli.connection import ServiceUnreachable
 from promptuary.cli.evaluation import suite_run
 from promptuary.cli.evaluation.runs import EXIT_CODES
-from promptuary.core.clock import wall_clock
 from promptuary.core.settings import read_settings
-from promptuary.evaluation.plan import CaseResult
-from promptuary.evaluation.runs import store
-from promptuary.evaluation.runs.request import RunRequest
-from promptuary.evaluation.runs.service import RunService
-from promptuary.evaluation.runs.store import RunState
 from promptuary.statistics.verdict import Verdict
 
 Write = Callable[[str, str], Path]
 UseServer = Callable[..., Mapping[str, str]]
 # MLflow calls SQLAlchemy in a way that its newest release is going to remove.
-pytestmark = [pytest.mark.process, pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning")]
-
-
-@pytest.fixture
-def data_dir(data_dir: Path, mlflow_file: Path) -> Path:
-    """The data directory, with MLflow's database."""
-    shutil.copy(mlflow_file, data_dir)
-    return data_dir
-
-
-@pytest.fixture
-def suite_of(write: Write, word: Path) -> Callable[..., Path]:
-    """Write the suite `words` on cases that expect `yes` and answer with the texts: `suite_of("yes", "no", gate="…")`."""
-
-    def write_suite(*texts: str, **more: Any) -> Path:
-        cases = [{"id": f"c{number}", "vars": {"text": text}, "expected": "yes"} for number, text in enumerate(texts, 1)]
-        write("evals/words.jsonl", "".join(json.dumps(case) + "\n" for case in cases))
-        return write("evals/words.yaml", SUITE + "".join(f"{name}: {json.dumps(value)}\n" for name, value in more.items()))
-
-    return write_suite
-
-
-def gate_at_least(bound: float) -> list[dict[str, Any]]:
-    return [{"metric": "exact", "at_least": bound}]
+pytestmark = [
+    pytest.mark.process,
+    pytest.mark.usefixtures("mlflow_database"),
+    pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning"),
+]
 
 
 @pytest.mark.parametrize(
@@ -176,33 +150,6 @@ def test_a_run_is_complete_when_mlflow_does_not_answer(
     assert "Traceback" not in result.err
 
 
-@pytest.fixture
-def better(run: Run, write: Write) -> Path:
-    """A folder with a version of `word` that is not registered: it always answers yes."""
-    return write("better/word.yaml", json.dumps({**WORD, "template": "yes"})).parent
-
-
-@pytest.mark.parametrize("baseline", ["production", "1"])
-def test_two_versions_answer_the_same_cases(
-    run: Run, suite_of: Callable[..., Path], write: Write, tmp_path: Path, baseline: str
-) -> None:
-    run("push", write("prompts/word.yaml", json.dumps({**WORD, "template": "{{text}}!"})))
-    gate = [{"metric": "exact", "not_worse_than": "production", "by": 0.05}]
-    arguments = ["eval", "run", suite_of(*["yes"] * 20, gate=gate), "--baseline", baseline, "--json", tmp_path / "run.json"]
-    result = run(*arguments)
-    assert result.code == 1
-    assert [line for line in result.out.splitlines() if line.startswith("  v2 − v1  exact −1.000 [−1.000, ")]
-    results = json.loads((tmp_path / "run.json").read_text())["results"]
-    assert [(result["variant"], result["output"]) for result in results[:2]] == [("v2", "yes!"), ("v1", "yes")]
-
-
-@pytest.mark.parametrize("baseline", ["none", "9"])
-def test_an_unknown_baseline_is_refused(run: Run, suite_of: Callable[..., Path], baseline: str) -> None:
-    result = run("eval", "run", suite_of("yes"), "--baseline", baseline)
-    assert (result.code, baseline in result.error_line) == (64, True)
-    assert run("eval", "list", "--json").json == []
-
-
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [(["--model", "oracle"], "oracle"), (["--repeats", "0"], "repeats"), (["--repeats", "101"], "repeats")],
@@ -212,53 +159,6 @@ def test_an_option_outside_the_limits_of_a_suite_is_refused(
 ) -> None:
     result = run("eval", "run", suite_of("yes"), *arguments)
     assert (result.code, message in result.error_line) == (64, True)
-
-
-def test_an_earlier_run_is_a_baseline_too(run: Run, suite_of: Callable[..., Path], better: Path, tmp_path: Path) -> None:
-    suite = suite_of("yes", "no", "no")
-    run("eval", "run", suite, "--json", tmp_path / "first.json")
-    first = json.loads((tmp_path / "first.json").read_text())["run"]
-    run("push", better / "word.yaml")
-    result = run("eval", "run", "words", "--baseline", first)
-    assert result.code == 0
-    header, *rows = result.out.splitlines()[-4:]
-    assert header.split("\t") == ["metric", "candidate", "baseline", "difference", "interval", "p", "better", "worse", "cases"]
-    assert rows[0].split("\t")[3:] == ["+0.667", "95 %: [−0.269, +0.939]", "0.500", "2", "0", "3"]
-    paired = "3 cases are paired by content: variables, expected output and checks"
-    assert result.out.splitlines()[-5] == paired
-    second = run("eval", "list", "--json").json[0]["id"]
-    compared = run("eval", "compare", second, first, "--json").json
-    assert (compared["run"], compared["baseline"], compared["cases"]) == (second, first, 3)
-    assert run("eval", "compare", second, first).out.splitlines() == [paired, header, *rows]
-
-
-def test_every_report_has_the_comparison_with_an_earlier_run(
-    run: Run, suite_of: Callable[..., Path], better: Path, tmp_path: Path
-) -> None:
-    run("eval", "run", suite_of("yes", "no", "no"), "--json", tmp_path / "first.json")
-    first = json.loads((tmp_path / "first.json").read_text())["run"]
-    run("push", better / "word.yaml")
-    names = {"--json": "r.json", "--summary": "r.md", "--html": "r.html", "--junit": "r.xml"}
-    files = [part for option, name in names.items() for part in (option, tmp_path / name)]
-    result = run("eval", "run", "words", "--baseline", first, *files)
-    assert result.code == 0, result.err
-    texts = {name: (tmp_path / name).read_text(encoding="utf-8") for name in names.values()}
-    comparison = json.loads(texts.pop("r.json"))["comparison"]
-    assert (comparison["baseline"], comparison["cases"]) == (first, 3)
-    for name, text in texts.items():
-        assert (name, first in text.replace("\\_", "_")) == (name, True)
-        assert (name, "+0.667" in text.replace("\\+", "+")) == (name, True)
-        assert (name, "paired by content" in text) == (name, True)
-
-
-def test_versions_are_tried_from_a_folder_without_a_label(run: Run, suite_of: Callable[..., Path], better: Path) -> None:
-    suite = suite_of("no", "nay", gate=gate_at_least(0.0))
-    result = run("eval", "run", suite, "--prompts", better)
-    assert result.code == 0
-    assert "  v2  exact 1.000" in result.out
-    assert run("prompts", "--json").json[0]["labels"] == {"production": 1}
-    assert run("eval", "run", suite, "--prompts", better).code == 0
-    assert run("prompts", "--json").json[0]["newest"] == 2
 
 
 def test_of_several_suites_the_worst_verdict_counts_and_reports_have_all(
@@ -365,73 +265,6 @@ def test_code_in_suites_is_allowed_for_one_command_and_not_against_a_server(
     )
 
 
-def submit_half_finished_run(data_dir: Path, lease: timedelta) -> str:
-    """Submit a run of the suite `words`, whose first executor stored the results of its first two cases."""
-    with unit_of_work_on(data_dir) as unit:
-        now, session = wall_clock(), unit.session
-        run = RunService(unit).submit(RunRequest(suite="words"))
-        leased = store.lease_run(session, "gone", now, now + lease, run.id)
-        assert leased is not None
-        done = [
-            CaseResult(number, f"c{number + 1}", "v1", 0, "kept", False, 0.0, {"exact": 0.0}, None, {}, now)
-            for number in range(2)
-        ]
-        assert store.add_results(session, leased, done, now + lease)
-        return run.id
-
-
-def test_an_abandoned_run_is_resumed(run: Run, suite_of: Callable[..., Path], data_dir: Path, tmp_path: Path) -> None:
-    run("eval", "run", suite_of("yes", "yes", "yes", "yes"))
-    run_id = submit_half_finished_run(data_dir, timedelta(seconds=-1))
-    result = run("eval", "run", "words", "--resume", run_id, "--json", tmp_path / "run.json")
-    assert result.code == 0
-    assert result.err.splitlines()[0] == "words: 2 of 4"
-    written = json.loads((tmp_path / "run.json").read_text())
-    assert (written["run"], [result["output"] for result in written["results"]]) == (run_id, ["kept", "kept", "yes", "yes"])
-
-
-def test_resuming_a_finished_run_prints_its_verdict_again(run: Run, suite_of: Callable[..., Path]) -> None:
-    suite = suite_of(*["no"] * 20, gate=gate_at_least(0.5))
-    first = run("eval", "run", suite)
-    again = run("eval", "run", suite, "--resume", run("eval", "list", "--json").json[0]["id"])
-    assert (again.code, again.out) == (1, first.out)
-
-
-def test_a_run_leased_by_a_worker_is_followed_and_taken_over_when_released(
-    run: Run, suite_of: Callable[..., Path], data_dir: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    run("eval", "run", suite_of("yes", "yes", "yes"))
-    run_id = submit_half_finished_run(data_dir, timedelta(seconds=60))
-
-    def release_lease(_: float) -> None:
-        with unit_of_work_on(data_dir) as unit:
-            run = RunService(unit).get(run_id)
-            assert run.worker == "gone"
-            assert store.release_run(unit.session, run)
-
-    monkeypatch.setattr(suite_run.time, "sleep", release_lease)
-    result = run("eval", "run", "words", "--resume", run_id)
-    assert result.code == 0
-    assert "3 results" in result.out
-
-
-def test_a_run_that_was_cancelled_has_no_verdict_and_ends_with_3(
-    run: Run, suite_of: Callable[..., Path], data_dir: Path, tmp_path: Path
-) -> None:
-    run("eval", "run", suite_of("yes", "yes", "yes"))
-    run_id = submit_half_finished_run(data_dir, timedelta(seconds=60))
-    with unit_of_work_on(data_dir) as unit:
-        assert RunService(unit).cancel(run_id).state is RunState.CANCELLED
-    result = run("eval", "run", "words", "--resume", run_id, "--junit", tmp_path / "junit.xml", "--summary", tmp_path / "s.md")
-    assert result.code == 3
-    assert result.out.splitlines() == [f"words  run {run_id}  2 results", "cancelled: no summary"]
-    (suite,) = ElementTree.parse(tmp_path / "junit.xml").getroot()
-    assert suite.get("errors") == "1"
-    assert "no such" not in (tmp_path / "s.md").read_text()
-    unfinished = run("eval", "run", "words", "--baseline", run_id)
-    assert (unfinished.code, "is cancelled, not finished" in unfinished.error_line) == (64, True)
-
-
 def test_with_a_server_its_worker_executes_the_run(
     run: Run, suite_of: Callable[..., Path], served: UseServer, data_dir: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -482,7 +315,7 @@ def test_every_verdict_has_its_exit_code() -> None:
     assert set(EXIT_CODES) == set(Verdict)
 
 
-def test_a_part_of_the_cases_is_reported_as_no_evidence(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_part_of_the_cases_is_reported_as_no_evidence(run: Run, tmp_path: Path) -> None:
     texts = ("yes", "no", "yes", "yes")
     cases = [{"id": f"c{number}", "vars": {"text": text}, "expected": "yes"} for number, text in enumerate(texts, 1)]
     (tmp_path / "some.jsonl").write_text("".join(json.dumps(case) + "\n" for case in cases))
