@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Path, Query
 
 from promptuary.access import audit
 from promptuary.access.audit import ChainHead
@@ -27,6 +27,7 @@ from promptuary.core.errors import FieldError, InvalidRequest
 from promptuary.core.parameters import STRICT_INTEGER
 from promptuary.core.wire import PageOf
 
+KeyId = Annotated[str, Path(alias="id")]
 HeadSequence = Annotated[int | None, Query(ge=0, lt=2**63), STRICT_INTEGER]
 HeadDigest = Annotated[str | None, Query(pattern="^sha256:[0-9a-f]{64}$", max_length=71)]
 
@@ -69,9 +70,9 @@ def list_keys(
 
 
 @router.delete("/keys/{id}", status_code=204)
-def revoke_key(id: str, unit: Annotated[UnitOfWork, authorize(Scope.KEY_MANAGE)]) -> None:  # noqa: A002 - the API's own parameter name
+def revoke_key(key_id: KeyId, unit: Annotated[UnitOfWork, authorize(Scope.KEY_MANAGE)]) -> None:
     """Revoke a key at once."""
-    AccessService(unit).revoke_key(id)
+    AccessService(unit).revoke_key(key_id)
 
 
 @router.get("/audit")

@@ -135,7 +135,7 @@ class AccessService:
         rows = key_store.list_keys(self.unit.session, self.unit.caller.project, decode_cursor(cursor, str), limit + 1)
         return build_page(rows, limit, lambda key: key.id)
 
-    def revoke_key(self, id: str) -> None:  # noqa: A002 - the API's own parameter name
+    def revoke_key(self, key_id: str) -> None:
         """Revoke a key at once; revoking it again changes nothing.
 
         Raises:
@@ -144,9 +144,9 @@ class AccessService:
                 not act on.
         """
         caller = self.unit.caller
-        key = key_store.find_key(self.unit.session, id)
+        key = key_store.find_key(self.unit.session, key_id)
         if key is None or key.project != caller.project:
-            raise NotFound(f"there is no key '{id}'")
+            raise NotFound(f"there is no key '{key_id}'")
         missing = (SCOPES[key.role] | key.grants) - caller.scopes
         if missing:
             raise Forbidden(f"the key may do more than you, so you cannot revoke it: {', '.join(sorted(missing))}")
@@ -157,7 +157,7 @@ class AccessService:
                 require_not_above(caller, person)
         if key.revoked_at is None:
             key_store.revoke_key(self.unit.session, key, self.unit.clock())
-            audit.record_change(self.unit, "key.revoked", id)
+            audit.record_change(self.unit, "key.revoked", key_id)
 
 
 def _check_new_key(name: str, role: Role, grants: frozenset[Scope]) -> None:

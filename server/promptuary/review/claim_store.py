@@ -55,9 +55,9 @@ def find_live_claim(session: Session, queue: Queue, reviewer: Sequence[str], now
     return _claim_from_row(session, *row) if row else None
 
 
-def find_claim(session: Session, project: int, reviewer: Sequence[str], id: str) -> Claim | None:  # noqa: A002 - the word of the API
+def find_claim(session: Session, project: int, reviewer: Sequence[str], claim_id: str) -> Claim | None:
     """Return one of the reviewer's own claims in any state, or None."""
-    query = _claim_query().where(QueueRow.project_id == project, ClaimRow.id == id, col(ClaimRow.reviewer).in_(reviewer))
+    query = _claim_query().where(QueueRow.project_id == project, ClaimRow.id == claim_id, col(ClaimRow.reviewer).in_(reviewer))
     row = session.exec(query).one_or_none()
     return _claim_from_row(session, *row) if row else None
 

@@ -147,24 +147,24 @@ class SessionService:
         rows = session_store.list_sessions(unit.session, person, unit.clock(), after, limit + 1) if person else []
         return build_page(rows, limit, lambda sign_in: sign_in.id)
 
-    def end(self, id: str) -> None:  # noqa: A002 - the word of the API
+    def end(self, session_id: str) -> None:
         """End one of the caller's sessions at once; ending it again changes nothing.
 
         Raises:
             NotFound: when the caller has no such session.
         """
-        sign_in = session_store.find_session(self.unit.session, id)
+        sign_in = session_store.find_session(self.unit.session, session_id)
         if sign_in is None or sign_in.person.id != self.unit.caller.person_id:
-            raise NotFound(f"you have no session '{id}'")
-        self._end(id)
+            raise NotFound(f"you have no session '{session_id}'")
+        self._end(session_id)
 
     def end_all(self) -> None:
         """End every session of the caller at once, in all projects."""
         self._end(None)
 
-    def _end(self, id: str | None) -> None:  # noqa: A002 - the word of the API
+    def _end(self, session_id: str | None) -> None:
         session, now, person = self.unit.session, self.unit.clock(), self.unit.caller.person_id
-        ended = session_store.end_sessions(session, person, now, id=id) if person else []
+        ended = session_store.end_sessions(session, person, now, session_id=session_id) if person else []
         for project in sorted({project for _, project in ended}):
             store.next_access_revision(session, project)
             for ended_id, its_project in sorted(ended):

@@ -65,9 +65,9 @@ class StoredCode:
     used_at: datetime | None = None
 
 
-def find_session(session: Session, id: str) -> SignInSession | None:  # noqa: A002 - the word of the API
+def find_session(session: Session, session_id: str) -> SignInSession | None:
     """Return a sign-in session by its id, in any project."""
-    row = session.exec(_sessions().where(SessionRow.id == id)).one_or_none()
+    row = session.exec(_sessions().where(SessionRow.id == session_id)).one_or_none()
     return _session_from_row(session, *row) if row else None
 
 
@@ -97,9 +97,10 @@ def add_session(session: Session, new: SignInSession) -> None:
     session.flush()
 
 
-def record_use(session: Session, id: str, at: datetime) -> None:  # noqa: A002 - the word of the API
+def record_use(session: Session, session_id: str, at: datetime) -> None:
     """Store when a session was last used."""
-    session.exec(update(SessionRow).where(col(SessionRow.id) == id, col(SessionRow.last_used_at) < at).values(last_used_at=at))
+    change = update(SessionRow).where(col(SessionRow.id) == session_id, col(SessionRow.last_used_at) < at)
+    session.exec(change.values(last_used_at=at))
 
 
 def end_sessions(
@@ -107,7 +108,7 @@ def end_sessions(
     person: str,
     at: datetime,
     *,
-    id: str | None = None,  # noqa: A002 - the word of the API
+    session_id: str | None = None,
     project: int | None = None,
 ) -> list[tuple[str, int]]:
     """Mark sessions of a person as ended: one, those of a project, or all; return the id and project of each.
@@ -115,8 +116,8 @@ def end_sessions(
     The caller counts the access revisions.
     """
     change = update(SessionRow).where(col(SessionRow.person_id) == person, col(SessionRow.revoked_at).is_(None))
-    if id is not None:
-        change = change.where(col(SessionRow.id) == id)
+    if session_id is not None:
+        change = change.where(col(SessionRow.id) == session_id)
     if project is not None:
         change = change.where(col(SessionRow.project_id) == project)
     rows = session.execute(change.values(revoked_at=at).returning(col(SessionRow.id), col(SessionRow.project_id)))
@@ -146,9 +147,9 @@ def remove_old_codes(session: Session, before: datetime) -> None:
     session.exec(delete(SignInCodeRow).where(col(SignInCodeRow.expires_at) < before))
 
 
-def lock_code(session: Session, id: str) -> StoredCode | None:  # noqa: A002 - the word of the API
+def lock_code(session: Session, code_id: str) -> StoredCode | None:
     """Return a code by its id, and lock it until the transaction ends, so that it is tried and used by one at a time."""
-    query = select(SignInCodeRow).where(SignInCodeRow.id == id).with_for_update()
+    query = select(SignInCodeRow).where(SignInCodeRow.id == code_id).with_for_update()
     row = session.exec(query.execution_options(populate_existing=True)).one_or_none()
     if row is None:
         return None
@@ -157,15 +158,15 @@ def lock_code(session: Session, id: str) -> StoredCode | None:  # noqa: A002 - t
     )
 
 
-def count_failure(session: Session, id: str) -> None:  # noqa: A002 - the word of the API
+def count_failure(session: Session, code_id: str) -> None:
     """Count a wrong try of a code."""
     row = SignInCodeRow
-    session.exec(update(row).where(col(row.id) == id).values(failures=row.failures + 1))
+    session.exec(update(row).where(col(row.id) == code_id).values(failures=row.failures + 1))
 
 
-def use_code(session: Session, id: str, at: datetime) -> None:  # noqa: A002 - the word of the API
+def use_code(session: Session, code_id: str, at: datetime) -> None:
     """Mark a code used."""
-    session.exec(update(SignInCodeRow).where(col(SignInCodeRow.id) == id).values(used_at=at))
+    session.exec(update(SignInCodeRow).where(col(SignInCodeRow.id) == code_id).values(used_at=at))
 
 
 def end_codes(session: Session, person: str, at: datetime) -> None:
