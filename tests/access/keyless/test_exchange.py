@@ -111,6 +111,10 @@ def test_a_pipeline_gets_a_short_key_of_the_role_ci(
         {"ref": "refs/tags/main", "ref_type": "tag"},
         {"event_name": "pull_request_target"},
         {"event_name": "workflow_run"},
+        {"event_name": "issues"},
+        {"event_name": "discussion_comment"},
+        {"event_name": "fork"},
+        {"event_name": "pull_request_review"},
         {"event_name": "pull_request", "ref": "refs/pull/1/merge", "base_ref": "main"},
     ],
 )
