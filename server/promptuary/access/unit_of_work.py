@@ -48,6 +48,11 @@ class Caller:
         return self.display_name or self.identity
 
     @property
+    def credential_id(self) -> str | None:
+        """The id of the key or of the session; None for the local operator and for schedules."""
+        return self.key_id or self.session_id
+
+    @property
     def scopes(self) -> frozenset[Scope]:
         """What the caller may do."""
         return SCOPES[self.role] if self.allowed is None else self.allowed

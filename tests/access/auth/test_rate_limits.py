@@ -131,6 +131,16 @@ def test_wrong_keys_get_429_and_the_valid_key_of_the_same_address_is_answered(ap
     assert 'promptuary_requests_limited_total{limit="wrong_keys"} 4.0' in metrics
 
 
+@pytest.mark.parametrize("wrong", ["wrong", "pmc_0000-0000-0000"])
+def test_wrong_keys_and_codes_at_the_sign_in_count_too(api: Any, local: Any, wrong: str) -> None:
+    api.app.services.rate_limits._by_address.per_minute = 4
+    responses = [api.post("/v1/sessions", headers={"Authorization": f"Bearer {wrong}"}) for _ in range(6)]
+    assert [response.status_code for response in responses] == [401] * 4 + [429] * 2
+    dana = local.post("/v1/people", json={"name": "Dana", "role": "editor"}).json()["id"]
+    code = local.post(f"/v1/people/{dana}/codes").json()["code"]
+    assert api.post("/v1/sessions", headers={"Authorization": f"Bearer {code}"}).status_code == 201
+
+
 @pytest.mark.parametrize("settings_of_app", [{"key_lookup_limit": 3, "key_request_limit": 2}], ids=["limited"])
 def test_a_key_over_its_limit_gets_429(limited_api: Any, bearer: Any) -> None:
     headers = bearer("author")
@@ -142,6 +152,16 @@ def test_a_key_over_its_limit_gets_429(limited_api: Any, bearer: Any) -> None:
     assert limited_api.get("/v1/self", headers=headers).status_code == 200
     assert limited_api.get("/v1/self", headers=headers).status_code == 429
     assert limited_api.get("/v1/self", headers=bearer("author")).status_code == 200
+
+
+@pytest.mark.parametrize("settings_of_app", [{"key_lookup_limit": 3}], ids=["limited"])
+def test_a_session_over_the_limit_of_lookups_gets_429(limited_api: Any, local: Any) -> None:
+    local.post("/v1/prompts/p/versions", json={"type": "text", "template": "x", "labels": ["production"]})
+    dana = local.post("/v1/people", json={"name": "Dana", "role": "editor"}).json()["id"]
+    code = local.post(f"/v1/people/{dana}/codes").json()["code"]
+    session = limited_api.post("/v1/sessions", headers={"Authorization": f"Bearer {code}"}).json()
+    headers = {"Authorization": f"Bearer {session['token']}"}
+    assert [limited_api.get("/v1/prompts/p", headers=headers).status_code for _ in range(5)] == [200] * 3 + [429] * 2
 
 
 @pytest.fixture

@@ -90,7 +90,7 @@ def _owned_key(caller: Caller, key: str) -> str:
 
 
 def _owner(caller: Caller) -> str:
-    return caller.key_id or caller.session_id or LOCAL_OWNER
+    return caller.credential_id or LOCAL_OWNER
 
 
 def _response_without_owner(unit: UnitOfWork, key: str, request_digest: str) -> StoredResponse | None:

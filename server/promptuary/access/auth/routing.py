@@ -7,7 +7,7 @@ Assembling the app fails for a route that declares no scope (`promptuary.api.rou
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -31,6 +31,7 @@ from promptuary.core.parameters import STRICT_INTEGER
 from promptuary.http_server.scope import trust_connection
 from promptuary.prompt.name import Name
 
+LOOKUP_PATH = "/v1/prompts/{name}"
 SCOPE_ATTRIBUTE = "declared_scope"
 """The attribute of a dependency that names the scope which it checks."""
 CHANGE_SCOPE_ATTRIBUTE = "declared_change_scope"
@@ -52,41 +53,42 @@ class Authorization:
         """
         caller: Caller | None = request.scope.get(CALLER)
         if caller is None:
-            caller = await self._authenticate(request)
+            async with wrong_keys_answered_late(request):
+                caller = await run_in_threadpool(authenticate_request, request, self.key_place)
             trust_connection(request.scope)
             caller.require(self.scope)
             rate_limits: RateLimits = request.app.state.rate_limits
-            rate_limits.count_request(caller.key_id or caller.session_id, is_lookup=_is_lookup(request))
+            rate_limits.count_request(caller.credential_id, is_lookup=_is_lookup(request))
             request.scope[CALLER] = caller
             if caller.session_id is not None:
                 state = request.app.state
                 await run_in_threadpool(record_session_use, state.database, caller, state.clock())
         return caller
 
-    async def _authenticate(self, request: Request) -> Caller:
-        """Return the caller by the key; a wrong one is answered late, and after many of them with 429."""
-        rate_limits: RateLimits = request.app.state.rate_limits
-        address = request.client.host if request.client else None
-        try:
-            return await run_in_threadpool(authenticate_request, request, self.key_place)
-        except NotAuthenticated:
-            if "authorization" not in request.headers and "x-api-key" not in request.headers:
-                raise
-            delay = rate_limits.count_wrong_key(address)
-            if delay:
-                rate_limits.begin_delay()
-                try:
-                    await asyncio.sleep(delay)
-                finally:
-                    rate_limits.end_delay()
+
+@asynccontextmanager
+async def wrong_keys_answered_late(request: Request) -> AsyncIterator[None]:
+    """Count a key that the block finds to be wrong, and delay its error; after many of them the answer is 429."""
+    try:
+        yield
+    except NotAuthenticated:
+        if "authorization" not in request.headers and "x-api-key" not in request.headers:
             raise
+        rate_limits: RateLimits = request.app.state.rate_limits
+        delay = rate_limits.count_wrong_key(request.client.host if request.client else None)
+        if delay:
+            rate_limits.begin_delay()
+            try:
+                await asyncio.sleep(delay)
+            finally:
+                rate_limits.end_delay()
+        raise
 
 
 def _is_lookup(request: Request) -> bool:
     return request.method == "GET" and getattr(request.scope.get("route"), "path", None) == LOOKUP_PATH
 
 
-LOOKUP_PATH = "/v1/prompts/{name}"
 BeforeTransaction = Callable[[Request], Awaitable[None]]
 
 PathName = Annotated[Name, Path()]

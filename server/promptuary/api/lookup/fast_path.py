@@ -96,7 +96,8 @@ class LookupFastPath:
     def _is_allowed(self, key_digest: bytes) -> bool:
         """Count a lookup of a known key; FastAPI's route counts one that passes its limit again, and refuses it."""
         key = self.keys.get(key_digest)
-        return key is None or key.caller.key_id is None or self._rate_limits.take_lookup(key.caller.key_id)
+        credential = key.caller.credential_id if key else None
+        return credential is None or self._rate_limits.take_lookup(credential)
 
     def _find_in_memory(self, request: LookupRequest, key_digest: bytes) -> CachedResponse | None:
         """Return the response if key and response are in memory, and nothing has changed that could concern them."""
