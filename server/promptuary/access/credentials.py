@@ -30,7 +30,7 @@ def authenticate(session: Session, text: str, now: datetime) -> Caller:
         sign_in = find_session(session, token.id)
         if sign_in is None or not token.matches(sign_in.hash) or not sign_in.is_active(now):
             raise not_valid()
-        return _caller_of_session(session, sign_in)
+        return _caller_of_session(sign_in)
     api_key = parse_key(text)
     key = find_key(session, api_key.id) if api_key else None
     if api_key is None or key is None or not api_key.matches(key.hash) or not key.is_active(now):
@@ -113,18 +113,15 @@ def _caller_of_key(session: Session, key: Key) -> Caller:
     )
 
 
-def _caller_of_session(session: Session, sign_in: SignInSession) -> Caller:
-    project = store.get_project(session, sign_in.project)
-    assert project is not None
-    ends = [sign_in.expires_at, *([sign_in.key.expires_at] if sign_in.key and sign_in.key.expires_at else [])]
+def _caller_of_session(sign_in: SignInSession) -> Caller:
     return Caller(
-        project.id,
-        project.name,
+        sign_in.project,
+        sign_in.project_name,
         person_identity(sign_in.person.id),
         sign_in.person.role or Role.VIEWER,
         display_name=sign_in.person.name,
         allowed=sign_in.scopes,
-        expires_at=min(ends),
+        expires_at=sign_in.expires_at,
         session_id=sign_in.id,
         session_used_at=sign_in.last_used_at,
         person_id=sign_in.person.id,

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -74,10 +75,23 @@ def test_a_session_ends_with_its_key(api: Any, local: Any, key: Any) -> None:
     assert status(api, session["token"]) == 401
 
 
+def test_a_session_that_ended_with_its_key_is_not_listed(api: Any, local: Any, key: Any, clock: Any) -> None:
+    revoked, expired, kept = key(), key(days=1), key()
+    clock.move(hours=20)
+    for text in (revoked, expired):
+        opened(api, text)
+    assert local.delete(f"/v1/keys/{revoked.split('_')[1]}").status_code == 204
+    clock.move(hours=4)
+    session = opened(api, kept)
+    listed = api.get("/v1/sessions", headers=carry(session["token"])).json()["items"]
+    assert [each["id"] for each in listed] == [session["id"]]
+
+
 def test_a_session_ends_with_the_days_of_its_key(api: Any, key: Any, clock: Any) -> None:
     text = key(days=1)
     clock.move(hours=20)
     session = opened(api, text)
+    assert datetime.fromisoformat(session["expires_at"]) == clock() + timedelta(hours=4)
     clock.move(hours=3)
     assert status(api, session["token"]) == 200
     clock.move(hours=1)

@@ -36,6 +36,6 @@ def create_authorization(request: Request, body: NewAuthorization) -> Authorizat
 def open_provider_session(request: Request, body: NewProviderSession) -> OpenedSessionOut:
     """Open the session of a person whom the provider sent back with a code. The token is in this response and nowhere else."""
     service, user_agent = _service(request), request.headers.get("user-agent", "")
-    opened = service.sign_in(ProviderSignIn(body.code, body.code_verifier, body.nonce, user_agent, body.project))
-    with request.app.state.database.read() as session:
-        return opened_session_out(session, opened)
+    return opened_session_out(
+        service.sign_in(ProviderSignIn(body.code, body.code_verifier, body.nonce, user_agent, body.project))
+    )

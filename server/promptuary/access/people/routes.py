@@ -4,29 +4,39 @@ from datetime import timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
-from promptuary.access import store
 from promptuary.access.auth.authentication import key_from_header
 from promptuary.access.auth.declared_parts import refuse_undeclared_parts
 from promptuary.access.auth.idempotency import IdempotentRoute
-from promptuary.access.auth.routing import SCOPE_ATTRIBUTE, Cursor, Limit, PathName, authorize
-from promptuary.access.credentials import authenticate, not_valid
+from promptuary.access.auth.routing import (
+    SCOPE_ATTRIBUTE,
+    Authorization,
+    Cursor,
+    Limit,
+    PathName,
+    authorize,
+    wrong_keys_answered_late,
+)
+from promptuary.access.credentials import not_valid, require_active_credential
 from promptuary.access.people.schemas import NewPerson, NewRole, OpenedSessionOut, PersonOut, SessionOut, SignInCodeOut
 from promptuary.access.people.service import PeopleService
 from promptuary.access.role import Scope
 from promptuary.access.sessions.service import OpenedSession, SessionService, sign_in_with_code, sign_in_with_key
 from promptuary.access.sessions.store import SignInSession
-from promptuary.access.sessions.token import parse_code
-from promptuary.access.unit_of_work import UnitOfWork
-from promptuary.core.database import Session
+from promptuary.access.sessions.token import SignInCode, parse_code
+from promptuary.access.unit_of_work import Caller, UnitOfWork
 from promptuary.core.errors import InvalidRequest
 from promptuary.core.wire import PageOf
+from promptuary.http_server.scope import trust_connection
 
 PersonId = Annotated[str, Path(alias="id", max_length=100)]
 SessionId = Annotated[str, Path(alias="id", max_length=100)]
 Manage = Annotated[UnitOfWork, authorize(Scope.PERSON_MANAGE)]
 Own = Annotated[UnitOfWork, authorize(Scope.SESSION_OWN)]
+
+_KEY = Authorization(Scope.SESSION_OWN)
 
 router = APIRouter(prefix="/v1", tags=["access"], route_class=IdempotentRoute)
 
@@ -90,35 +100,49 @@ def create_sign_in_code(person: PersonId, unit: Manage) -> SignInCodeOut:
     )
 
 
-def _open_session(request: Request) -> OpenedSessionOut:
-    """Authenticate a sign-in and open its session in one transaction; a wrong try of a code is committed before the error."""
+async def _open_session(request: Request) -> OpenedSessionOut:
+    """Open the session of a key or of a one-time code; a wrong one is answered as everywhere."""
+    code = parse_code(key_from_header(request.headers.get("authorization", "")))
+    if code is None:
+        caller = await _KEY.find_caller(request)
+        return await run_in_threadpool(_open_with_key, request, caller)
+    async with wrong_keys_answered_late(request):
+        opened = await run_in_threadpool(_open_with_code, request, code)
+    trust_connection(request.scope)
+    return opened
+
+
+def _open_with_key(request: Request, caller: Caller) -> OpenedSessionOut:
     state = request.app.state
-    credential = key_from_header(request.headers.get("authorization", ""))
-    user_agent = request.headers.get("user-agent", "")
-    lifetime, now = timedelta(hours=state.settings.session_hours), state.clock()
-    code = parse_code(credential)
+    _refuse_parts(request)
     with state.database.write() as session:
-        if code is not None:
-            opened = sign_in_with_code(session, code, user_agent, lifetime, now)
-        else:
-            caller = authenticate(session, credential, now)
-            caller.require(Scope.SESSION_OWN)
-            refuse_undeclared_parts(request)
-            _refuse_a_body(request)
-            opened = sign_in_with_key(session, caller, user_agent, lifetime, now)
+        now = state.clock()
+        require_active_credential(session, caller, now)
+        return opened_session_out(sign_in_with_key(session, caller, *_sign_in_of(request), now))
+
+
+def _open_with_code(request: Request, code: SignInCode) -> OpenedSessionOut:
+    """Open a session in one transaction; a wrong try is committed before the error."""
+    with request.app.state.database.write() as session:
+        opened = sign_in_with_code(session, code, *_sign_in_of(request), request.app.state.clock())
         if opened is not None:
-            refuse_undeclared_parts(request)
-            _refuse_a_body(request)
-            return opened_session_out(session, opened)
+            _refuse_parts(request)  # the code is not used then
+            return opened_session_out(opened)
     raise not_valid()
 
 
-def _refuse_a_body(request: Request) -> None:
-    """Check by the header alone that a request has no body.
+def _sign_in_of(request: Request) -> tuple[str, timedelta]:
+    """Return the program that signs in, and how long its session lasts."""
+    return request.headers.get("user-agent", ""), timedelta(hours=request.app.state.settings.session_hours)
+
+
+def _refuse_parts(request: Request) -> None:
+    """Check that a request has no parameters, and by the header alone that it has no body.
 
     Raises:
-        InvalidRequest: when it has one.
+        InvalidRequest: when it has some.
     """
+    refuse_undeclared_parts(request)
     if request.headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers:
         raise InvalidRequest("the request has a body, and nothing reads it; send none")
 
@@ -164,27 +188,23 @@ def end_sessions(unit: Own) -> None:
     SessionService(unit).end_all()
 
 
-def opened_session_out(session: Session, opened: OpenedSession) -> OpenedSessionOut:
+def opened_session_out(opened: OpenedSession) -> OpenedSessionOut:
     """Build the response that contains a new session's token."""
     sign_in = opened.session
-    project = store.get_project(session, sign_in.project)
-    assert project is not None
     return OpenedSessionOut(
         id=sign_in.id,
         token=str(opened.token),
         person=sign_in.person.id,
         name=sign_in.person.name,
-        project=project.name,
+        project=sign_in.project_name,
         expires_at=sign_in.expires_at,
     )
 
 
 def _listed(unit: UnitOfWork, sign_in: SignInSession) -> SessionOut:
-    project = store.get_project(unit.session, sign_in.project)
-    assert project is not None
     return SessionOut(
         id=sign_in.id,
-        project=project.name,
+        project=sign_in.project_name,
         user_agent=sign_in.user_agent,
         created_at=sign_in.created_at,
         last_used_at=sign_in.last_used_at,

@@ -35,7 +35,7 @@ class SignIn:
         project: the project's number.
         method: what authenticated it: `key`, `code` or the name of an identity provider; for the audit chain.
         user_agent: the program that signs in, as it names itself.
-        lifetime: how long the session lasts.
+        lifetime: how long the session lasts at most.
         key: the key that opens it, without which it ends.
     """
 
@@ -72,17 +72,22 @@ def open_session(session: Session, sign_in: SignIn, now: datetime) -> OpenedSess
     member = find_member(session, sign_in.person, sign_in.project)
     if member is None or not member.is_active or Scope.SESSION_OWN not in member.scopes:
         raise Forbidden("this person cannot sign in to the project; they need a role in it that people have")
-    token = generate_token()
+    project = store.get_project(session, sign_in.project)
+    assert project is not None
+    token, expires_at = generate_token(), now + sign_in.lifetime
+    if sign_in.key is not None and sign_in.key.expires_at is not None:
+        expires_at = min(expires_at, sign_in.key.expires_at)
     opened = SignInSession(
         id=token.id,
         project=sign_in.project,
+        project_name=project.name,
         person=member,
         key=sign_in.key,
         hash=token.secret_hash(),
         user_agent=show_hidden(sign_in.user_agent, newlines=False)[:USER_AGENT_LIMIT],
         created_at=now,
         last_used_at=now,
-        expires_at=now + sign_in.lifetime,
+        expires_at=expires_at,
     )
     session_store.add_session(session, opened)
     change = Change(person_identity(member.id), "session.opened", opened.id, {"method": sign_in.method}, now)

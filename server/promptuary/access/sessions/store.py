@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_
+from sqlalchemy import and_, or_
 from sqlmodel import Session, col, delete, select, update
 
-from promptuary.access.keys.store import Key, Member, find_key, member_from_row
+from promptuary.access.keys.store import Key, Member, key_from_row, member_from_row
 from promptuary.access.role import Scope
-from promptuary.access.tables import MembershipRow, PersonRow, SessionRow, SignInCodeRow
+from promptuary.access.tables import KeyRow, MembershipRow, PersonRow, ProjectRow, SessionRow, SignInCodeRow
 
 
 @dataclass(frozen=True)
@@ -19,18 +19,20 @@ class SignInSession:
     Attributes:
         id: the session's id, which is part of its token.
         project: the project's number.
+        project_name: its name.
         person: the person, as they are in the project today.
         key: the key that opened it, without which it ends; None where a code or an identity provider opened it.
         hash: of the token's secret.
         user_agent: the program that opened it, as it named itself.
         created_at: when it was opened.
         last_used_at: when it was last used, to within some minutes.
-        expires_at: when it ends by itself.
+        expires_at: when it ends by itself; not after its key.
         revoked_at: when it was ended.
     """
 
     id: str
     project: int
+    project_name: str
     person: Member
     key: Key | None
     hash: str
@@ -68,15 +70,16 @@ class StoredCode:
 def find_session(session: Session, session_id: str) -> SignInSession | None:
     """Return a sign-in session by its id, in any project."""
     row = session.exec(_sessions().where(SessionRow.id == session_id)).one_or_none()
-    return _session_from_row(session, *row) if row else None
+    return _session_from_row(*row) if row else None
 
 
 def list_sessions(session: Session, person: str, now: datetime, after: str | None, limit: int) -> list[SignInSession]:
     """List a person's sessions in all projects that have not ended, by id."""
-    query = _sessions().where(SessionRow.person_id == person, col(SessionRow.revoked_at).is_(None), SessionRow.expires_at > now)
+    is_ended = or_(col(SessionRow.revoked_at).is_not(None), col(KeyRow.revoked_at).is_not(None), SessionRow.expires_at <= now)
+    query = _sessions().where(SessionRow.person_id == person, ~is_ended)
     if after is not None:
         query = query.where(SessionRow.id > after)
-    return [_session_from_row(session, *row) for row in session.exec(query.order_by(SessionRow.id).limit(limit))]
+    return [_session_from_row(*row) for row in session.exec(query.order_by(SessionRow.id).limit(limit))]
 
 
 def add_session(session: Session, new: SignInSession) -> None:
@@ -180,19 +183,25 @@ def _sessions() -> Any:
         col(MembershipRow.person_id) == SessionRow.person_id, col(MembershipRow.project_id) == SessionRow.project_id
     )
     return (
-        select(SessionRow, PersonRow, MembershipRow.role)
+        select(SessionRow, ProjectRow.name, PersonRow, MembershipRow.role, KeyRow)
+        .join(ProjectRow, col(ProjectRow.id) == SessionRow.project_id)
         .join(PersonRow, col(PersonRow.id) == SessionRow.person_id)
+        .outerjoin(KeyRow, col(KeyRow.id) == SessionRow.key_id)
         .outerjoin(MembershipRow, is_member)
         .execution_options(populate_existing=True)
     )
 
 
-def _session_from_row(session: Session, row: SessionRow, person: PersonRow, role: str | None) -> SignInSession:
+def _session_from_row(
+    row: SessionRow, project_name: str, person: PersonRow, role: str | None, key: KeyRow | None
+) -> SignInSession:
+    """Return the domain value; the key that opened a session is one of its person in its project."""
     return SignInSession(
         id=row.id,
         project=row.project_id,
+        project_name=project_name,
         person=member_from_row(person, role),
-        key=find_key(session, row.key_id) if row.key_id else None,
+        key=key_from_row(key, person, role) if key else None,
         hash=row.hash,
         user_agent=row.user_agent,
         created_at=row.created_at,
