@@ -121,6 +121,17 @@ def test_of_many_who_send_a_code_at_once_one_gets_a_session(api: Any, code: Any)
     assert sorted(statuses) == [201, *[401] * 7]
 
 
+def test_a_code_ends_with_the_membership_of_its_project_alone(api: Any, local: Any, dana: str, code: Any) -> None:
+    local.post("/v1/projects", json={"name": "shop"})
+    assert local.put(f"/v1/people/{dana}/memberships/shop", json={"role": "viewer"}).status_code == 200
+    first, second = code(), code()
+    assert local.delete(f"/v1/people/{dana}/memberships/shop").status_code == 204
+    assert api.post("/v1/sessions", headers=carry(first)).status_code == 201
+    assert local.delete(f"/v1/people/{dana}/memberships/default").status_code == 204
+    assert local.put(f"/v1/people/{dana}/memberships/default", json={"role": "editor"}).status_code == 200
+    assert api.post("/v1/sessions", headers=carry(second)).status_code == 401
+
+
 def test_a_code_ends_after_its_minutes(api: Any, code: Any, clock: Any) -> None:
     text = code()
     clock.move(minutes=CODE_MINUTES)

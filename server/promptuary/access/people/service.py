@@ -1,15 +1,14 @@
 """The rules of people: who creates, changes and deactivates them, and what ends with a membership."""
 
-import secrets
 from dataclasses import dataclass, replace
 
 from promptuary.access import audit, store
-from promptuary.access.api_key import ID_ALPHABET
+from promptuary.access.api_key import random_text
 from promptuary.access.audit import Change
 from promptuary.access.identity import person_name_error
 from promptuary.access.keys import store as key_store
 from promptuary.access.people import store as people_store
-from promptuary.access.people.rules import require_not_above, require_role
+from promptuary.access.people.rules import require_not_above
 from promptuary.access.people.store import Person
 from promptuary.access.role import Role, Scope
 from promptuary.access.sessions import store as session_store
@@ -51,8 +50,8 @@ class PeopleService:
             raise InvalidRequest("the person cannot be created", [FieldError("role", "is required; it is their role here")])
         project = self._project(project_name)
         if role is not None:
-            require_role(unit.caller, role)
-        person = f"person_{''.join(secrets.choice(ID_ALPHABET) for _ in range(16))}"
+            unit.caller.require_to_give(role)
+        person = f"person_{random_text(16)}"
         if not people_store.add_person(unit.session, person, name, unit.clock()):
             raise AlreadyExists("there is a person of that name already, in this or another spelling; take another name")
         if role is not None:
@@ -112,7 +111,7 @@ class PeopleService:
         """
         unit, person, project = self.unit, self._existing(person_id), self._project(project_name)
         require_not_above(unit.caller, person)
-        require_role(unit.caller, role)
+        unit.caller.require_to_give(role)
         if person.deactivated_at is not None:
             raise InvalidRequest("the role cannot be given", [FieldError("person", "is deactivated")])
         if _role_in(person, project) is not role:
@@ -137,7 +136,7 @@ class PeopleService:
         people_store.remove_membership(unit.session, person_id, project.id)
         key_store.revoke_keys_of(unit.session, person_id, now, project.id)
         session_store.end_sessions(unit.session, person_id, now, project=project.id)
-        session_store.end_codes(unit.session, person_id, now)
+        session_store.end_codes(unit.session, person_id, now, project.id)
         self._record("person.role_removed", person_id, [project.id], {})
 
     def create_code(self, person_id: str) -> CreatedCode:

@@ -172,10 +172,13 @@ def use_code(session: Session, code_id: str, at: datetime) -> None:
     session.exec(update(SignInCodeRow).where(col(SignInCodeRow.id) == code_id).values(used_at=at))
 
 
-def end_codes(session: Session, person: str, at: datetime) -> None:
-    """Mark every code of a person used."""
+def end_codes(session: Session, person: str, at: datetime, project: int | None = None) -> None:
+    """Mark the codes of a person used, in all projects or in one."""
     row = SignInCodeRow
-    session.exec(update(row).where(col(row.person_id) == person, col(row.used_at).is_(None)).values(used_at=at))
+    change = update(row).where(col(row.person_id) == person, col(row.used_at).is_(None))
+    if project is not None:
+        change = change.where(col(row.project_id) == project)
+    session.exec(change.values(used_at=at))
 
 
 def _sessions() -> Any:
