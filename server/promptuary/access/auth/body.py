@@ -27,18 +27,19 @@ Validate = Callable[..., tuple[Any, list[dict[str, Any]]]]
 _limiters: WeakKeyDictionary[asyncio.AbstractEventLoop, anyio.CapacityLimiter] = WeakKeyDictionary()
 
 
-async def read_body(request: Request, validate: Validate | None) -> bytes:
+async def read_body(request: Request, validate: Validate | None, limit: int) -> bytes:
     """Read a request's whole body into its scope, parsed, and validated where it is large; return its bytes.
 
     Args:
         request: one whose caller may use the route.
         validate: validates the parsed body as the route's model, and returns the errors, too; None where there is no model.
+        limit: of its size in bytes.
 
     Raises:
         MalformedBody, InvalidRequest, BodyTooLarge, UnsupportedMediaType: for what is wrong with the body.
         RequestValidationError: for fields that the model refuses.
     """
-    body = await _receive(request, request.app.state.settings.body_limit)
+    body = await _receive(request, limit)
     request.scope[REQUEST_BODY] = body
     if body:
         media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()

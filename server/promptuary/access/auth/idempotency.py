@@ -110,6 +110,8 @@ class IdempotentRoute(APIRoute):
 
     reads_body = True
     """Whether the body is JSON, which is read here; else a dependency reads it."""
+    body_limit: int | None = None
+    """Of the body's size in bytes; None for the one of the settings."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Return FastAPI's handler, wrapped; it runs inside the unit of work, before the commit."""
@@ -127,7 +129,8 @@ class IdempotentRoute(APIRoute):
             for authorization in authorizations:
                 await authorization.find_caller(parsed_request)
             if self.reads_body and request.method in METHODS_WITH_BODY:
-                parsed_request.keep_body(await read_body(parsed_request, validate))
+                limit = self.body_limit or request.app.state.settings.body_limit
+                parsed_request.keep_body(await read_body(parsed_request, validate, limit))
             try:
                 response = await handle(parsed_request)
             except ReplayedResponse as replayed:
