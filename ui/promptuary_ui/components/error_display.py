@@ -23,11 +23,14 @@ def display_errors(show: Callable[P, None]) -> Callable[P, None]:
         except ApiError as error:
             if error.unauthenticated and session.look_up_caller() is None:
                 st.rerun()  # the session has ended, and the app goes to the sign-in page
-            st.error(escape_markdown(error_message(error)), icon=":material/error:")
+            st.error(escape_markdown(error.sentence), icon=":material/error:")
 
     return wrapped
 
 
-def error_message(error: ApiError) -> str:
-    """Return an error's message as a sentence, with a capital letter and a full stop."""
-    return error.sentence
+def call_for_button(call: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> None:
+    """Call the API for a button; an error becomes a notice on the page, which then shows the current state."""
+    try:
+        call(*args, **kwargs)
+    except ApiError as error:
+        session.set_notice(error.sentence)

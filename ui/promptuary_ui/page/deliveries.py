@@ -1,14 +1,12 @@
 """The deliveries page, for operators: messages to Chroma, MLflow and webhooks that could not be delivered."""
 
 import json
-from collections.abc import Callable
 
 import streamlit as st
 
 from promptuary_ui import session
-from promptuary_ui.client import ApiError
 from promptuary_ui.components import pager
-from promptuary_ui.components.error_display import error_message
+from promptuary_ui.components.error_display import call_for_button
 from promptuary_ui.components.text import escape_markdown, format_time
 from promptuary_ui.wire.deliveries import ParkedMessage
 
@@ -42,14 +40,7 @@ def _show_message(message: ParkedMessage) -> None:
                 ("Retry", ":material/refresh:", api.retry_message),
                 ("Drop", ":material/delete:", api.drop_message),
             ):
-                st.button(label, key=f"{label}-{message.id}", icon=icon, on_click=_call_api, args=(call, message.id))
+                st.button(label, key=f"{label}-{message.id}", icon=icon, on_click=call_for_button, args=(call, message.id))
         st.caption(f"parked {format_time(message.parked_at)} after {message.attempts} tries")
         st.code(json.dumps(message.payload, ensure_ascii=False), language="json", wrap_lines=True)
         st.error(escape_markdown(message.error), icon=":material/error:")
-
-
-def _call_api(call: Callable[[int], None], message: int) -> None:
-    try:
-        call(message)
-    except ApiError as error:
-        session.set_notice(error_message(error))

@@ -8,7 +8,7 @@ import streamlit as st
 from promptuary_ui import session
 from promptuary_ui.client import ApiError
 from promptuary_ui.components import press_guard, review_item
-from promptuary_ui.components.error_display import display_errors, error_message
+from promptuary_ui.components.error_display import call_for_button, display_errors
 from promptuary_ui.components.text import escape_markdown
 from promptuary_ui.wire.review import Claim, Queue, QueueCounts
 
@@ -71,7 +71,7 @@ def _leave_queue() -> None:
             session.api().release(claim)
         except ApiError as error:
             if not error.claim_lost:
-                session.set_notice(error_message(error))
+                session.set_notice(error.sentence)
     st.query_params.clear()
 
 
@@ -165,10 +165,7 @@ def _skip(claim: str) -> None:
 def _call_api(call: Callable[[], None]) -> None:
     """Call the API for a button; an error becomes a notice on the page, which then shows the current item."""
     st.session_state[_HEARTBEATS] = 0
-    try:
-        call()
-    except ApiError as error:
-        session.set_notice(error_message(error))
+    call_for_button(call)
 
 
 def _send_heartbeat(claim: str) -> None:

@@ -7,7 +7,7 @@ import streamlit as st
 from promptuary_ui import session
 from promptuary_ui.client import ApiError
 from promptuary_ui.components import badges, case_list, plots
-from promptuary_ui.components.error_display import display_errors, error_message
+from promptuary_ui.components.error_display import display_errors
 from promptuary_ui.components.number_format import (
     UNKNOWN,
     format_count,
@@ -113,7 +113,7 @@ def _cancel(run: str) -> None:
         session.api().cancel(run)
         session.set_notice("The run is cancelled.")
     except ApiError as error:
-        session.set_notice(error_message(error))
+        session.set_notice(error.sentence)
 
 
 def _offer_comparison(run: Run) -> None:

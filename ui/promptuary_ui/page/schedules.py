@@ -1,14 +1,12 @@
 """The schedules page: alerts about drops against a suite's own history, and the schedules of suites."""
 
-from collections.abc import Callable
 
 import streamlit as st
 
 from promptuary_ui import session
-from promptuary_ui.client import ApiError
 from promptuary_ui.components import pager
 from promptuary_ui.components.badges import STATE_STYLES, VERDICT_STYLES
-from promptuary_ui.components.error_display import error_message
+from promptuary_ui.components.error_display import call_for_button
 from promptuary_ui.components.number_format import format_score
 from promptuary_ui.components.text import escape_markdown, format_time
 from promptuary_ui.page.run import RUN
@@ -71,7 +69,7 @@ def _show_alert(alert: Alert) -> None:
                 "Seen",
                 key=f"seen-{alert.id}",
                 icon=":material/visibility:",
-                on_click=_call_api,
+                on_click=call_for_button,
                 args=(session.api().mark_alert_seen, alert.id),
             )
 
@@ -103,12 +101,18 @@ def _show_buttons(schedule: Schedule) -> None:
         pass  # a pipeline neither pauses nor resumes
     elif schedule.paused:
         st.button(
-            "Resume", key=f"resume-{key}", icon=":material/play_arrow:", on_click=_call_api, args=(api.resume_schedule, key)
+            "Resume",
+            key=f"resume-{key}",
+            icon=":material/play_arrow:",
+            on_click=call_for_button,
+            args=(api.resume_schedule, key),
         )
     else:
-        st.button("Pause", key=f"pause-{key}", icon=":material/pause:", on_click=_call_api, args=(api.pause_schedule, key))
+        st.button(
+            "Pause", key=f"pause-{key}", icon=":material/pause:", on_click=call_for_button, args=(api.pause_schedule, key)
+        )
     if session.has_scope("run:write"):
-        st.button("Run now", key=f"now-{key}", icon=":material/bolt:", on_click=_call_api, args=(api.run_schedule, key))
+        st.button("Run now", key=f"now-{key}", icon=":material/bolt:", on_click=call_for_button, args=(api.run_schedule, key))
 
 
 def _next_text(schedule: Schedule) -> str:
@@ -135,11 +139,3 @@ def _show_run_link(run: str) -> None:
         st.caption(escape_markdown(run))
     else:
         st.page_link(page, label="Open the run", icon=":material/science:", query_params={RUN: run})
-
-
-def _call_api(call: Callable[[str], None], name: str) -> None:
-    """Call the API for a button; an error becomes a notice on the page, which then shows the current state."""
-    try:
-        call(name)
-    except ApiError as error:
-        session.set_notice(error_message(error))
