@@ -262,7 +262,7 @@ def replace_unknown_responses(session: Session, project: int, since: datetime, s
 
 
 def _forget_contents(session: Session, project: int, keys: Sequence[str]) -> int:
-    """Remove what is recorded of the contents of replaced responses, which have none any more; return how many there are."""
+    """Remove what is recorded of the contents of replaced or deleted responses; return how many responses there are."""
     content_row = IdempotencyContentRow
     session.exec(delete(content_row).where(col(content_row.project_id) == project, col(content_row.key).in_(keys)))
     return len(keys)
@@ -270,13 +270,16 @@ def _forget_contents(session: Session, project: int, keys: Sequence[str]) -> int
 
 def delete_responses(session: Session, before: datetime, limit: int) -> int:
     """Delete stored responses of all projects that are older than a time, at most `limit`; return how many."""
-    row, content_row = IdempotencyRow, IdempotencyContentRow
+    row = IdempotencyRow
     query = select(row.project_id, row.key).where(col(row.created_at) < before).order_by(col(row.created_at)).limit(limit)
-    keys = list(session.exec(query))
-    for project, key in keys:
-        session.exec(delete(content_row).where(col(content_row.project_id) == project, col(content_row.key) == key))
-        session.exec(delete(row).where(col(row.project_id) == project, col(row.key) == key))
-    return len(keys)
+    keys: dict[int, list[str]] = {}
+    for project, key in session.exec(query):
+        keys.setdefault(project, []).append(key)
+    deleted = 0
+    for project, keys_of_project in keys.items():
+        deleted += _forget_contents(session, project, keys_of_project)
+        session.exec(delete(row).where(col(row.project_id) == project, col(row.key).in_(keys_of_project)))
+    return deleted
 
 
 def complete_response(session: Session, project: int, key: str, body: str) -> None:
