@@ -71,7 +71,7 @@ def test_an_admin_creates_no_operators_key_and_none_for_another_project(unit_as:
     with unit_as("admin", "shop"):
         pass
     with unit_as("admin") as unit:
-        with pytest.raises(Forbidden, match="only an operator makes operators' keys"):
+        with pytest.raises(Forbidden, match="only an operator makes operators, and operators' keys"):
             AccessService(unit).create_key("k", Role.OPERATOR)
         with pytest.raises(Forbidden, match="for another project"):
             AccessService(unit).create_key("k", Role.READER, project_name="shop")

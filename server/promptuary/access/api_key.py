@@ -11,7 +11,7 @@ import string
 import zlib
 from dataclasses import dataclass
 
-ID_ALPHABET = string.ascii_letters + string.digits
+_ALPHABET = string.ascii_letters + string.digits
 KEY_PREFIX = "pmt"
 _FORM = re.compile(r"(pm[a-z])_([A-Za-z0-9]{12})_([A-Za-z0-9]{40})([0-9a-f]{8})\Z")
 
@@ -44,11 +44,12 @@ class ApiKey:
 
 def generate_key(prefix: str = KEY_PREFIX) -> ApiKey:
     """Generate a key from the system's random source."""
-    return ApiKey(
-        id="".join(secrets.choice(ID_ALPHABET) for _ in range(12)),
-        secret="".join(secrets.choice(ID_ALPHABET) for _ in range(40)),
-        prefix=prefix,
-    )
+    return ApiKey(random_text(12), random_text(40), prefix)
+
+
+def random_text(length: int, alphabet: str = _ALPHABET) -> str:
+    """Return characters from the system's random source, for ids and secrets."""
+    return "".join(secrets.choice(alphabet) for _ in range(length))
 
 
 def parse_key(text: str, prefix: str = KEY_PREFIX) -> ApiKey | None:

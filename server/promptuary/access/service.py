@@ -1,6 +1,5 @@
 """The rules of projects and keys."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
@@ -73,7 +72,7 @@ class AccessService:
             NotFound: when there is no such project, or the project has no such person.
         """
         _check_new_key(name, role, holder.grants)
-        self._require_scopes(role, holder.grants)
+        self.unit.caller.require_to_give(role, holder.grants)
         project = self._project_of_new_key(project_name)
         person = self._person_of_new_key(holder.person, project) if holder.person is not None else None
         now, api_key = self.unit.clock(), generate_key()
@@ -97,14 +96,6 @@ class AccessService:
             detail["grants"] = sorted(holder.grants)
         audit.record_change(unit_of_project, "key.created", key.id, detail)
         return key, api_key
-
-    def _require_scopes(self, role: Role, grants: Iterable[Scope]) -> None:
-        caller = self.unit.caller
-        if role is Role.OPERATOR and not caller.has(Scope.PROJECT_MANAGE):
-            raise Forbidden("only an operator makes operators' keys")
-        missing = (SCOPES[role] | set(grants)) - caller.scopes
-        if missing:
-            raise Forbidden(f"you cannot give what you do not have: {', '.join(sorted(missing))}")
 
     def _person_of_new_key(self, person_id: str, project: int) -> Member:
         """Return whose key it will be: who makes a person's key could act as that person, so only some may."""

@@ -75,6 +75,18 @@ class Caller:
         if not self.has(scope):
             raise Forbidden(f"a key with the role '{self.role}' may not do this; it needs the scope '{scope}'")
 
+    def require_to_give(self, role: Role, grants: frozenset[Scope] = frozenset()) -> None:
+        """Check that the caller may give a role, to a person or a key, with grants beyond it.
+
+        Raises:
+            Forbidden: when it has a scope that the caller lacks.
+        """
+        if role is Role.OPERATOR and not self.has(Scope.PROJECT_MANAGE):
+            raise Forbidden("only an operator makes operators, and operators' keys")
+        missing = (SCOPES[role] | grants) - self.scopes
+        if missing:
+            raise Forbidden(f"you cannot give what you do not have: {', '.join(sorted(missing))}")
+
     def require_change(self, scope: Scope, subject: str) -> None:
         """Check that the caller may change a thing, of which they have sent another content than the stored one.
 

@@ -10,7 +10,6 @@ from promptuary.access.role import Scope
 from promptuary.core.wire import RequestModel, ResponseModel
 from promptuary.prompt.name import Name
 
-ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"
 TokenType = Literal["urn:ietf:params:oauth:token-type:jwt", "urn:ietf:params:oauth:token-type:id_token"]
 ClaimText = Annotated[str, StringConstraints(pattern=r"^[!-~](?:[ -~]{0,498}[!-~])?$")]
 

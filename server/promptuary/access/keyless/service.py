@@ -1,12 +1,11 @@
 """The rules of exchanging a pipeline's token for a key."""
 
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
 from promptuary.access import audit, store
-from promptuary.access.api_key import ID_ALPHABET, ApiKey, generate_key
+from promptuary.access.api_key import ApiKey, generate_key, random_text
 from promptuary.access.audit import Change
 from promptuary.access.identity import NAME_LIMIT, service_identity
 from promptuary.access.keyless import store as rule_store
@@ -14,7 +13,7 @@ from promptuary.access.keyless.claims import READERS, PipelineClaims
 from promptuary.access.keyless.rule import KeylessRule, PipelinePattern
 from promptuary.access.keys import store as key_store
 from promptuary.access.keys.store import Key
-from promptuary.access.role import GRANTABLE, SCOPES, Role, Scope
+from promptuary.access.role import GRANTABLE, Role, Scope
 from promptuary.access.token_issuers.document import is_issuer_url
 from promptuary.access.token_issuers.errors import TokenRefused
 from promptuary.access.token_issuers.issuer import TokenIssuers
@@ -59,10 +58,8 @@ class KeylessRules:
         if grants - GRANTABLE:
             message = f"may be {', '.join(sorted(GRANTABLE))}"
             raise InvalidRequest("the rule cannot be stored", [FieldError("grants", message)])
-        missing = (SCOPES[Role.CI] | grants) - unit.caller.scopes
-        if missing:
-            raise Forbidden(f"you cannot give what you do not have: {', '.join(sorted(missing))}")
-        rule_id = f"rule_{''.join(secrets.choice(ID_ALPHABET) for _ in range(12))}"
+        unit.caller.require_to_give(Role.CI, grants)
+        rule_id = f"rule_{random_text(12)}"
         rule = KeylessRule(rule_id, unit.caller.project, pattern, grants, minutes, unit.caller.identity, unit.clock())
         rule_store.add_rule(unit.session, rule)
         detail = {name: value for name, value in vars(pattern).items() if value is not None}

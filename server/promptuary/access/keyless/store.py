@@ -6,7 +6,7 @@ from sqlmodel import Session, col, select, update
 
 from promptuary.access.keyless.rule import KeylessRule, PipelinePattern
 from promptuary.access.keyless.tables import KeylessRuleRow
-from promptuary.access.role import Scope
+from promptuary.access.role import format_grants, parse_grants
 
 
 def add_rule(session: Session, rule: KeylessRule) -> None:
@@ -16,7 +16,7 @@ def add_rule(session: Session, rule: KeylessRule) -> None:
             id=rule.id,
             project_id=rule.project,
             **vars(rule.pattern),
-            grants=" ".join(sorted(rule.grants)) or None,
+            grants=format_grants(rule.grants),
             minutes=rule.minutes,
             created_by=rule.created_by,
             created_at=rule.created_at,
@@ -49,5 +49,5 @@ def remove_rule(session: Session, project: int, rule: str, at: datetime) -> bool
 
 def _rule(row: KeylessRuleRow) -> KeylessRule:
     pattern = PipelinePattern(row.issuer, row.repository, row.branch, row.repository_id, row.environment, row.event)
-    grants = frozenset(Scope(grant) for grant in (row.grants or "").split())
+    grants = parse_grants(row.grants)
     return KeylessRule(row.id, row.project_id, pattern, grants, row.minutes, row.created_by, row.created_at)

@@ -8,7 +8,7 @@ from sqlalchemy import and_
 from sqlmodel import Session, col, select, update
 
 from promptuary.access.identity import key_display_name, person_identity, service_identity
-from promptuary.access.role import SCOPES, Role, Scope
+from promptuary.access.role import SCOPES, Role, Scope, format_grants, parse_grants
 from promptuary.access.store import next_access_revision
 from promptuary.access.tables import KeyRow, MembershipRow, PersonRow
 
@@ -112,7 +112,7 @@ def add_key(session: Session, key: Key) -> None:
             created_at=key.created_at,
             expires_at=key.expires_at,
             person_id=key.person.id if key.person else None,
-            grants=" ".join(sorted(key.grants)) or None,
+            grants=format_grants(key.grants),
         )
     )
     session.flush()
@@ -162,7 +162,7 @@ def key_from_row(row: KeyRow, person: PersonRow | None, role: str | None) -> Key
         expires_at=row.expires_at,
         revoked_at=row.revoked_at,
         person=member_from_row(person, role) if person else None,
-        grants=frozenset(Scope(grant) for grant in (row.grants or "").split()),
+        grants=parse_grants(row.grants),
         former_identity=row.former_identity,
     )
 

@@ -3,10 +3,9 @@
 import hashlib
 import hmac
 import re
-import secrets
 from dataclasses import dataclass
 
-from promptuary.access.api_key import ApiKey, generate_key, parse_key
+from promptuary.access.api_key import ApiKey, generate_key, parse_key, random_text
 
 SESSION_PREFIX = "pms"
 CODE_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's base 32: no I, L, O, U
@@ -39,7 +38,7 @@ class SignInCode:
 
 def generate_code() -> SignInCode:
     """Generate a code from the system's random source."""
-    first, second, third = ("".join(secrets.choice(CODE_ALPHABET) for _ in range(4)) for _ in range(3))
+    first, second, third = (random_text(4, CODE_ALPHABET) for _ in range(3))
     return SignInCode(first, f"{second}-{third}")
 
 

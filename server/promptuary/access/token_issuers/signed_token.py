@@ -102,8 +102,7 @@ def _signed_claims(issuer: TokenIssuer, text: str) -> dict[str, Any]:
 def _check_audience(claims: Mapping[str, Any], audience: str) -> None:
     audiences = claims.get("aud")
     listed = audiences if isinstance(audiences, list) else [audiences]
-    party = claims.get("azp")
-    if audience not in listed or (len(listed) > 1 and party is None) or (len(listed) > 1 and party != audience):
+    if audience not in listed or (len(listed) > 1 and claims.get("azp") != audience):
         raise TokenRefused(f"the token is for another audience than '{audience}'")
 
 

@@ -6,7 +6,7 @@ from alembic import op
 revision = "0016"
 down_revision = "0015"
 
-MOMENT = sa.DateTime(timezone=True)
+TIMESTAMP = sa.DateTime(timezone=True)
 
 
 def upgrade() -> None:
@@ -24,8 +24,8 @@ def upgrade() -> None:
         sa.Column("grants", sa.String(), nullable=True),
         sa.Column("minutes", sa.Integer(), nullable=False),
         sa.Column("created_by", sa.String(), nullable=False),
-        sa.Column("created_at", MOMENT, nullable=False),
-        sa.Column("removed_at", MOMENT, nullable=True),
+        sa.Column("created_at", TIMESTAMP, nullable=False),
+        sa.Column("removed_at", TIMESTAMP, nullable=True),
         sa.ForeignKeyConstraint(["project_id"], ["project.id"]),
         sa.PrimaryKeyConstraint("id"),
     )
