@@ -66,10 +66,9 @@ def requests_to_the_database(served: ServedProcess) -> dict[str, tuple[int, str 
     calls |= {
         f"write {number}": ("POST", f"{GREET}/versions", {"type": "text", "template": str(number)}) for number in range(WRITERS)
     }
-    headers = {"Authorization": f"Bearer {served.key}"}
     limits = httpx.Limits(max_connections=len(calls))
     with (
-        httpx.Client(base_url=served.url, headers=headers, timeout=120, limits=limits) as client,
+        httpx.Client(base_url=served.url, headers=served.headers, timeout=120, limits=limits) as client,
         ThreadPoolExecutor(len(calls)) as pool,
     ):
         pending = {name: pool.submit(send, *call) for name, call in calls.items()}

@@ -11,7 +11,7 @@ import httpx
 
 from chaos.scenario import SQLITE, Outcome, Place, Scenario
 from doubles.raw_http import HOST, connect, read_to_end, send
-from doubles.served_process import ServedProcess, serve_process
+from factories.served_process import ServedProcess, served_process
 
 SECONDS = 8.0
 PATH = "/v1/prompts/p"
@@ -26,7 +26,7 @@ def _server(folder: Path, *, few_descriptors: bool = False) -> Iterator[ServedPr
         if few_descriptors:
             resource.setrlimit(resource.RLIMIT_NOFILE, (DESCRIPTORS, DESCRIPTORS))
 
-    with serve_process(folder, prepare=limit) as served:
+    with served_process(folder, prepare=limit) as served:
         body = {"type": "text", "template": "x", "labels": ["production"]}
         httpx.post(f"{served.url}{PATH}/versions", json=body, headers=served.headers, timeout=60).raise_for_status()
         yield served

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import httpx
 
 from chaos.scenario import POSTGRESQL, SQLITE, Outcome, Place, Scenario
+from factories.databases import Postgres
 from factories.served_process import ServedProcess, served_process, wait_until
 
 WRITERS = 16
@@ -74,8 +75,7 @@ def overload_while(server: ServedProcess, load: Load, prefix: str, harm: Callabl
     ended = threading.Event()
 
     def write(writer: int) -> None:
-        headers = {"Authorization": f"Bearer {server.key}"}
-        with httpx.Client(base_url=server.url, headers=headers, timeout=60) as client:
+        with httpx.Client(base_url=server.url, headers=server.headers, timeout=60) as client:
             number = 0
             while not ended.is_set():
                 number += 1
@@ -137,28 +137,23 @@ def lose_chroma(place: Place) -> Outcome:
 
 def stop_postgresql(place: Place) -> Outcome:
     """Stop PostgreSQL (SIGSTOP) under load for some seconds, and continue it."""
-    assert place.postgres is not None
-    postgres = place.postgres
-
-    def harm() -> None:
-        time.sleep(2)
-        postgres.stand_still()
-        time.sleep(8)
-        postgres.proceed()
-        time.sleep(4)
-
-    return _under_load(place, harm)
+    return _interrupt_postgresql(place, Postgres.stand_still, 8)
 
 
 def kill_postgresql(place: Place) -> Outcome:
     """Kill PostgreSQL under load, and start it again."""
+    return _interrupt_postgresql(place, Postgres.kill, 4)
+
+
+def _interrupt_postgresql(place: Place, interrupt: Callable[[Postgres], None], seconds: float) -> Outcome:
+    """Interrupt PostgreSQL for some seconds between two times in which it works."""
     assert place.postgres is not None
     postgres = place.postgres
 
     def harm() -> None:
         time.sleep(2)
-        postgres.kill()
-        time.sleep(4)
+        interrupt(postgres)
+        time.sleep(seconds)
         postgres.start_again()
         time.sleep(4)
 

@@ -11,7 +11,7 @@ import pytest
 
 from doubles.eventually import eventually
 from doubles.raw_http import HOST, connect, exchange, read_response
-from doubles.served_process import ServedProcess, serve_process
+from factories.served_process import ServedProcess, served_process
 
 pytestmark = pytest.mark.acceptance
 DESCRIPTORS, CONNECTIONS = 256, 300
@@ -25,7 +25,7 @@ def _few_descriptors() -> None:
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedProcess]:
     folder = tmp_path_factory.mktemp("server")
-    with serve_process(folder, prepare=_few_descriptors, PROMPTUARY_HEADER_TIMEOUT="600") as served:
+    with served_process(folder, prepare=_few_descriptors, PROMPTUARY_HEADER_TIMEOUT="600") as served:
         body = {"type": "text", "template": "x", "labels": ["production"]}
         httpx.post(f"{served.url}/v1/prompts/p/versions", json=body, headers=served.headers, timeout=60).raise_for_status()
         yield served
@@ -53,7 +53,7 @@ def test_a_new_client_replaces_a_connection_that_only_waits(server: ServedProces
 
 
 def test_the_log_names_the_descriptors_and_the_refusals(server: ServedProcess) -> None:
-    log = server.log.read_text()
+    log = server.log
     assert "there are too few file descriptors for 2000 connections, so 128 are accepted" in log
     assert "a connection or request was refused: too_many_connections" in log
 
@@ -73,6 +73,6 @@ def test_the_soft_limit_of_descriptors_is_raised(tmp_path: Path) -> None:
         hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
         resource.setrlimit(resource.RLIMIT_NOFILE, (64, hard))
 
-    with serve_process(tmp_path, prepare=low_soft_limit, PROMPTUARY_CONNECTION_LIMIT="100") as served:
+    with served_process(tmp_path, prepare=low_soft_limit, PROMPTUARY_CONNECTION_LIMIT="100") as served:
         soft = Path(f"/proc/{served.process.pid}/limits").read_text().partition("Max open files")[2].split()[0]
         assert int(soft) > 64

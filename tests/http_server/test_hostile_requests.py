@@ -11,7 +11,8 @@ import pytest
 
 from doubles.eventually import eventually
 from doubles.raw_http import HOST, RawResponse, connect, exchange, parse, read_response, read_to_end, send
-from doubles.served_process import ServedProcess, free_port, serve_process
+from factories.processes import free_port
+from factories.served_process import ServedProcess, served_process
 
 pytestmark = pytest.mark.acceptance
 LIMIT = 64 * 1024
@@ -22,7 +23,7 @@ PIECE = b"a" * 65_536
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedProcess]:
     times = {f"PROMPTUARY_{name}_TIMEOUT": "2" for name in ("HEADER", "BODY", "KEEP_ALIVE", "SEND")}
-    with serve_process(tmp_path_factory.mktemp("server"), **times) as served:
+    with served_process(tmp_path_factory.mktemp("server"), **times) as served:
         yield served
 
 
@@ -194,7 +195,7 @@ def test_a_request_that_is_refused_early_is_answered_before_its_body_has_come(se
 
 def test_wrong_keys_end_in_429_while_the_valid_key_of_the_address_is_answered(tmp_path_factory: pytest.TempPathFactory) -> None:
     wrong = {"Authorization": "Bearer pmt_wrong"}
-    with serve_process(tmp_path_factory.mktemp("limited"), PROMPTUARY_WRONG_KEY_LIMIT="3") as served:
+    with served_process(tmp_path_factory.mktemp("limited"), PROMPTUARY_WRONG_KEY_LIMIT="3") as served:
         with httpx.Client(base_url=served.url, timeout=60) as client:
             body = {"type": "text", "template": "x", "labels": ["production"]}
             client.post("/v1/prompts/p/versions", json=body, headers=served.headers).raise_for_status()
@@ -204,12 +205,12 @@ def test_wrong_keys_end_in_429_while_the_valid_key_of_the_address_is_answered(tm
             assert responses[-1].headers["retry-after"] == "20"
             assert client.get("/v1/prompts/p", headers=served.headers).status_code == 200
             assert client.get("/v1/self", headers=served.headers).status_code == 200
-        assert "too many wrong keys" in served.log.read_text()
+        assert "too many wrong keys" in served.log
 
 
 def test_behind_a_trusted_proxy_the_forwarded_addresses_count(tmp_path_factory: pytest.TempPathFactory) -> None:
     variables = {"PROMPTUARY_WRONG_KEY_LIMIT": "2", "PROMPTUARY_TRUSTED_PROXIES": "127.0.0.1"}
-    with serve_process(tmp_path_factory.mktemp("proxied"), **variables) as served:
+    with served_process(tmp_path_factory.mktemp("proxied"), **variables) as served:
 
         def try_from(addresses: str) -> int:
             headers = {"Authorization": "Bearer pmt_wrong", "X-Forwarded-For": addresses}
@@ -257,7 +258,7 @@ def _has_health(port: int, process: "subprocess.Popen[bytes]") -> bool:
 
 
 def test_the_limit_of_streams_holds_when_60_begin_at_once(tmp_path_factory: pytest.TempPathFactory) -> None:
-    with serve_process(tmp_path_factory.mktemp("streams"), PROMPTUARY_STREAM_LIMIT="10") as served:
+    with served_process(tmp_path_factory.mktemp("streams"), PROMPTUARY_STREAM_LIMIT="10") as served:
         key = b"Authorization: Bearer " + served.key.encode() + b"\r\n"
         connections = [connect(served.port) for _ in range(60)]
         for connection in connections:
