@@ -8,15 +8,17 @@ from pathlib import Path
 
 import pytest
 
+# A thread that has locked a mutex of C twice runs no Python any more, and no signal wakes it.
 STUCK = """
-import os, sys, time
+import ctypes, os, sys
 from promptuary.cli.service import commands
 from promptuary.worker.loop import Worker
 
 def wait_for_ever(*_):
     os.write(1, b"stuck\\n")  # several threads write, each a whole line
-    while True:
-        time.sleep(1)  # Python notes a signal between two instructions of the main thread
+    library, mutex = ctypes.CDLL(None), ctypes.create_string_buffer(128)
+    for _ in range(2):
+        library.pthread_mutex_lock(mutex)
 
 setattr(Worker, sys.argv[1], wait_for_ever)
 commands.worker()

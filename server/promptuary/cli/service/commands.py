@@ -73,14 +73,16 @@ def serve(host: Host = None, port: Port = None) -> None:
 def worker() -> None:
     """Run the worker: evaluation runs, schedules, and deliveries to Chroma and MLflow."""
     chosen = load_settings()
+    from concurrent.futures import ThreadPoolExecutor
+
     from promptuary.core.logs import configure_logging
     from promptuary.worker.assembly import build_worker
     from promptuary.worker.shutdown import end_after
 
     configure_logging(chosen.log_level)
-    with build_worker(chosen) as assembled, stopped_by_signal() as stopped:
+    with build_worker(chosen) as assembled, stopped_by_signal() as stopped, ThreadPoolExecutor(1) as pool:
         end_after(stopped)
-        assembled.run(stopped)
+        pool.submit(assembled.run, stopped).result()  # this thread is free to handle signals, whatever the worker is doing
 
 
 def ui(host: Host = None, port: Port = None) -> None:

@@ -161,14 +161,18 @@ def _stop(started: Sequence[RunningProgram]) -> None:
 def wait_until_stopped(started: Sequence[RunningProgram]) -> None:
     """Wait for Ctrl-C or SIGTERM; raise NotStarted if a program ends by itself before."""
     with stopped_by_signal() as stopped:
-        while not stopped.wait(0.3):
+        while not stopped.is_set():
             for running in started:
                 running.check()
+            time.sleep(0.3)
 
 
 @contextmanager
 def stopped_by_signal() -> Iterator[threading.Event]:
-    """Yield an event that SIGINT and SIGTERM set."""
+    """Yield an event that SIGINT and SIGTERM set.
+
+    The handler runs in the main thread, which therefore must not wait for the event itself: it could have the event's lock.
+    """
     stopped = threading.Event()
 
     def note(_number: int, _frame: FrameType | None) -> None:
