@@ -22,7 +22,8 @@ from promptuary.scheduling.scheduler import Scheduler
 from promptuary.search.prompt_vectors import PromptVectors
 from promptuary.webhooks import publication
 from promptuary.webhooks.delivery import WebhookDelivery
-from promptuary.worker.executor_assembly import STATEMENT_SECONDS, build_executor
+from promptuary.worker.database import open_worker_database
+from promptuary.worker.executor_assembly import build_executor
 from promptuary.worker.loop import Worker
 
 
@@ -45,7 +46,7 @@ def build_worker(
         models: the process's chat models; by default those of the settings.
     """
     scorer_types()  # a plug-in that cannot be used raises its error here
-    open_database = database or Database(settings.sql_url, statement_seconds=max(settings.database_timeout, STATEMENT_SECONDS))
+    open_database = database or open_worker_database(settings)
     upgrade(open_database)
     open_retrieval = retrieval or PassageRetrieval(open_database, clock, build_embedding_backend(open_database, settings))
     open_models = models or ChatModels(settings)

@@ -15,9 +15,7 @@ from promptuary.evaluation.execution.finished_run_events import FinishedRunEvent
 from promptuary.evaluation.runs.store import Run
 from promptuary.models.chat_models import ChatModels
 from promptuary.scheduling.drop_alerts import DropAlerts
-
-STATEMENT_SECONDS = 60.0
-"""How long a worker's statement may take at least; nobody waits for its answer as for a server's."""
+from promptuary.worker.database import open_worker_database
 
 
 def build_executor(
@@ -47,7 +45,7 @@ def open_ray_worker(settings: Settings, run: Run, share: int) -> Iterator[Accoun
     """Build the runner of a run's items on a worker of a Ray cluster, with its own connections and models."""
     from promptuary.evaluation.execution.ray_runner import CHUNKS_PER_WORKER
 
-    database = Database(settings.sql_url, statement_seconds=max(settings.database_timeout, STATEMENT_SECONDS))
+    database = open_worker_database(settings)
     retrieval = PassageRetrieval(database, wall_clock, build_embedding_backend(database, settings))
     models = ChatModels(settings)
     try:

@@ -19,6 +19,7 @@ from promptuary.core.logs import configure_logging
 from promptuary.core.settings import Settings, read_settings
 from promptuary.evaluation.tracking.mlflow_tracker import MlflowTracker
 from promptuary.evaluation.tracking.topic import TRACKING_TOPIC
+from promptuary.worker.database import open_worker_database
 
 LOCK_FILE = "mlflow-delivery.lock"
 _RETRY_SECONDS = (1.5, 3.0, 6.0, 12.0)
@@ -32,7 +33,7 @@ def main() -> None:
     configure_logging("ERROR")
     sys.modules.setdefault("pandas", None)  # type: ignore[arg-type]  # MLflow works without, and is ready a quarter second earlier
     settings = read_settings()
-    database = Database(settings.sql_url)
+    database = open_worker_database(settings)
     tracker = MlflowTracker(settings, database)
     if "--once" in sys.argv[1:]:
         with suppress(Exception):
