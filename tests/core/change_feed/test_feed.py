@@ -12,6 +12,7 @@ from structlog.testing import capture_logs
 
 from doubles.eventually import eventually
 from promptuary.access import store
+from promptuary.core.change_feed import postgres as postgres_feed
 from promptuary.core.change_feed.factory import create_change_feed
 from promptuary.core.change_feed.feed import ChangeFeed, Waiter
 from promptuary.core.change_feed.revisions import ProjectRevisions
@@ -200,6 +201,35 @@ def test_a_broken_listener_reconnects_and_misses_nothing(postgres: Any) -> None:
         "the change feed is disconnected; lookups are answered from memory",
         "the change feed is connected again",
     ]
+
+
+def test_a_feed_that_stood_still_knows_nothing_until_it_listens_again(postgres: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Others did not wait for it, and have ended its session; that the database is away is not known yet."""
+    monkeypatch.setattr(postgres_feed, "RETRY_SECONDS", (FOREVER, FOREVER))
+    with postgres.copy() as url, capture_logs() as logs:
+        database = Database(url)
+        feed = create_change_feed(database, store.REVISIONS_QUERY)
+        silent, reconnects, wait = database.with_own_connections(2), threading.Event(), feed._closed.wait
+
+        def note_and_wait(timeout: float | None = None) -> bool:
+            reconnects.set()
+            return wait(timeout)
+
+        monkeypatch.setattr(feed._closed, "wait", note_and_wait)
+        try:
+            with database.write() as session:
+                project = store.add_project(session, "shop", NOON).id
+            assert eventually(lambda: feed.revisions(project) == (0, 1))
+            monkeypatch.setattr(postgres_feed, "LEASE_SECONDS", 0.0)
+            postgres.run(f"SELECT pg_terminate_backend({database.listener})")
+            assert reconnects.wait(60)
+            write(silent, project)
+            assert feed.revisions(project) is None
+        finally:
+            feed.close()
+            silent.dispose()
+            database.dispose()
+    assert logs == []
 
 
 def test_an_unreachable_server_causes_neither_error_nor_wait() -> None:

@@ -62,13 +62,16 @@ class PostgresChangeFeed(ChangeFeed):
         first_pause, longest_pause = RETRY_SECONDS
         pause = first_pause
         while not self._closed.is_set():
+            began_at = time.monotonic()
             try:
                 with self._connect() as connection:
                     self._join(connection)
                     pause = first_pause
                     self._listen(connection)
             except self._dialect.dbapi.Error as error:
-                self._report_disconnected(error)
+                has_listened = self._confirmed_at >= began_at
+                if not (has_listened and self._is_outdated()):  # else this process stood still, and the database may answer
+                    self._report_disconnected(error)
                 self._closed.wait(pause)
                 pause = min(2 * pause, longest_pause)
 
