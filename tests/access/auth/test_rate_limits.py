@@ -164,6 +164,15 @@ def test_a_session_over_the_limit_of_lookups_gets_429(limited_api: Any, local: A
     assert [limited_api.get("/v1/prompts/p", headers=headers).status_code for _ in range(5)] == [200] * 3 + [429] * 2
 
 
+@pytest.mark.parametrize("settings_of_app", [{"key_lookup_limit": 3}], ids=["limited"])
+def test_a_lookup_that_finds_nothing_counts_once(limited_api: Any, bearer: Any) -> None:
+    headers = bearer("author")
+    body = {"type": "text", "template": "x", "labels": ["production"]}
+    assert limited_api.post("/v1/prompts/p/versions", json=body, headers=headers).status_code == 201
+    lookups = [limited_api.get(f"/v1/prompts/{name}", headers=headers) for name in ("p", "absent", "absent", "absent", "p")]
+    assert [lookup.status_code for lookup in lookups] == [200, 404, 404, 429, 429]
+
+
 @pytest.fixture
 def limited_api(opened_database: Any, settings: Any, clock: Any, settings_of_app: dict[str, int]) -> Any:
     """A client of the service with other limits."""

@@ -72,7 +72,9 @@ def test_a_path_that_may_lead_to_a_value_is_taken(format_: str, template: str) -
 
 def test_only_so_many_nodes_of_partials_are_visited() -> None:
     def body(tags: int) -> Content:
-        return content("{{> p}}" * 30 + "{{> q}}", "mustache", partials={"p": "{{a}}" * tags, "q": "{{t.b}}"}, variables={"t": TEXT})
+        return content(
+            "{{> p}}" * 30 + "{{> q}}", "mustache", partials={"p": "{{a}}" * tags, "q": "{{t.b}}"}, variables={"t": TEXT}
+        )
 
     validate_content(body(10_000))
     with pytest.raises(InvalidPrompt, match="'t.b' has no value"):

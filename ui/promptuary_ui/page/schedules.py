@@ -1,6 +1,5 @@
 """The schedules page: alerts about drops against a suite's own history, and the schedules of suites."""
 
-
 import streamlit as st
 
 from promptuary_ui import session

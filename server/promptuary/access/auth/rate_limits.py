@@ -144,9 +144,14 @@ class RateLimits:
         """Count one late response less."""
         self._delayed -= 1
 
-    def take_lookup(self, key_id: str) -> bool:
-        """Count a lookup of a key; return whether its limit allows it."""
-        return self._by_key[True].take(key_id)
+    def allows_lookup(self, credential_id: str | None) -> bool:
+        """Return whether a key or session may have one more lookup now."""
+        return credential_id is None or not self._by_key[True].is_empty(credential_id)
+
+    def take_lookup(self, credential_id: str | None) -> None:
+        """Count a lookup that was allowed."""
+        if credential_id is not None:
+            self._by_key[True].take(credential_id)
 
     def count_request(self, key_id: str | None, *, is_lookup: bool) -> None:
         """Count a request of a key; one without a key, on this machine itself, is not limited.

@@ -70,22 +70,21 @@ class LookupFastPath:
             return False
         started_at = None
         key_digest = KeyCache.digest(request.authorization)
-        if self._limits_lookups and not self._is_allowed(key_digest):
-            return False
+        if self._limits_lookups and self._is_over_limit(key_digest):
+            return False  # FastAPI's route refuses it
         cached = self._find_in_memory(request, key_digest)
         if cached is not None:
             self.counts.from_memory += 1
         else:
-            is_known = key_digest in self.keys
-            if not is_known and self._rate_limits.is_suspicious(_address(scope)):
+            if key_digest not in self.keys and self._rate_limits.is_suspicious(_address(scope)):
                 return False  # FastAPI's route counts wrong keys
             started_at = time.perf_counter()
             cached = await self._read(request, key_digest)
             if cached is None:
                 return False
             self.counts.from_database += 1
-            if self._limits_lookups and not is_known:
-                self._is_allowed(key_digest)  # a key's first lookup counts, too
+        if self._limits_lookups:
+            self._count(key_digest)
         trust_connection(scope)
         request_id = self._request_ids()
         status = await _send(cached, request.if_none_match, request_id, send)
@@ -93,11 +92,16 @@ class LookupFastPath:
             self._log(request_id, scope["path"], status, started_at)
         return True
 
-    def _is_allowed(self, key_digest: bytes) -> bool:
-        """Count a lookup of a known key; FastAPI's route counts one that passes its limit again, and refuses it."""
+    def _is_over_limit(self, key_digest: bytes) -> bool:
+        """Return whether a known key may have no further lookup now."""
         key = self.keys.get(key_digest)
-        credential = key.caller.credential_id if key else None
-        return credential is None or self._rate_limits.take_lookup(credential)
+        return key is not None and not self._rate_limits.allows_lookup(key.caller.credential_id)
+
+    def _count(self, key_digest: bytes) -> None:
+        """Count a lookup that is answered here; FastAPI's route counts those that are left to it."""
+        key = self.keys.get(key_digest)
+        if key is not None:
+            self._rate_limits.take_lookup(key.caller.credential_id)
 
     def _find_in_memory(self, request: LookupRequest, key_digest: bytes) -> CachedResponse | None:
         """Return the response if key and response are in memory, and nothing has changed that could concern them."""
