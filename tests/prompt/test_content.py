@@ -119,5 +119,5 @@ LONG = "0.12345678901234567891"
 )
 def test_a_number_that_would_come_back_as_another_one_is_refused(part: str) -> None:
     body = parse_strict_json(f'{{"type": "text", "template": "{{{{a}}}}", {part}}}'.encode())
-    with pytest.raises(ValidationError, match="has more digits than a number keeps: it would come back as 0.12345678901234568"):
+    with pytest.raises(ValidationError, match="has more digits than a number keeps: it would come back as"):
         Content.model_validate(body)

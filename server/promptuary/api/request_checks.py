@@ -7,11 +7,10 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 
-from promptuary.access.auth.body import METHODS_WITH_BODY, check_declared_length
-from promptuary.api.asgi import HostAllowList, Message, Receive, Scope
+from promptuary.access.auth.body import METHODS_WITH_BODY, check_declared_length, limit_body
+from promptuary.api.asgi import HostAllowList, Receive, Scope
 from promptuary.compat.error_format import ENCODED_SLASH
 from promptuary.core.errors import (
-    BodyTooLarge,
     InvalidHeader,
     InvalidHost,
     InvalidPath,
@@ -70,7 +69,7 @@ class RequestChecks:
             if headers.get(b"content-encoding"):
                 raise UnsupportedMediaType(f"send the file as plain `Content-Type: {media_type}`, not compressed")
             check_declared_length(length, self.dataset_limit)
-            return _limit(receive, self.dataset_limit)
+            return limit_body(receive, self.dataset_limit)
         check_declared_length(length, self.body_limit)
         return receive
 
@@ -103,18 +102,3 @@ def _check_query(scope: Scope) -> None:
         raise NotAuthenticated(
             "a key in the query string is not accepted, and is now in logs: revoke it, and send keys in a header"
         )
-
-
-def _limit(receive: Receive, limit: int) -> Receive:
-    """Return a channel that passes the body on as it comes, and raises over the limit."""
-    remaining = limit
-
-    async def receive_limited() -> Message:
-        nonlocal remaining
-        message = await receive()
-        remaining -= len(message.get("body", b""))
-        if remaining < 0:
-            raise BodyTooLarge(f"the body is over the limit of {limit} bytes; send less at a time")
-        return message
-
-    return receive_limited

@@ -10,9 +10,8 @@ from functools import cached_property
 from urllib.parse import urlsplit
 
 from promptuary.core.errors import Invalid
-from promptuary.core.outbound_http import Address, is_public, parse_address
+from promptuary.core.outbound_http import LOOPBACK_NAME, Address, is_public, parse_address
 
-LOOPBACK_NAME = "localhost"
 _PORTS = {"http": 80, "https": 443}
 
 

@@ -180,6 +180,11 @@ class BodyTooLarge(PromptuaryError):
 
     code = "body_too_large"
 
+    @classmethod
+    def over(cls, limit: int) -> "BodyTooLarge":
+        """Return the error for a body over `limit` bytes."""
+        return cls(f"the body is over the limit of {limit} bytes; send less at a time")
+
 
 class UnsupportedMediaType(PromptuaryError):
     """The body is not plain application/json."""

@@ -22,7 +22,7 @@ from promptuary.core.errors import Invalid, Unavailable
 
 RESPONSE_LIMIT = 64 * 1024
 BODY_LIMIT = 4 * 1024 * 1024
-_LOOPBACK_NAME = "localhost"
+LOOPBACK_NAME = "localhost"
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -73,9 +73,9 @@ def parse_destination(url: str, hosts: Collection[str]) -> Destination:
             f"webhooks may not go to '{host}' (port {port}); an operator can list it in PROMPTUARY_WEBHOOK_HOSTS"
         )
     address = parse_address(host)
-    if parsed.scheme == "http" and not (host == _LOOPBACK_NAME or (address is not None and address.is_loopback)):
+    if parsed.scheme == "http" and not (host == LOOPBACK_NAME or (address is not None and address.is_loopback)):
         raise DestinationRefused(f"webhooks go to '{host}' by https only; plain http is for loopback")
-    return Destination(parsed, literal=address is not None or host == _LOOPBACK_NAME)
+    return Destination(parsed, literal=address is not None or host == LOOPBACK_NAME)
 
 
 def redacted_url(url: str) -> str:

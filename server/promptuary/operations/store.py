@@ -10,6 +10,8 @@ from sqlmodel import Session, col, func, select
 from promptuary.core.errors import NotFound
 from promptuary.core.outbox import OutboxRow
 
+_IS_PARKED = (col(OutboxRow.parked_at).is_not(None), col(OutboxRow.done_at).is_(None))
+
 
 @dataclass(frozen=True)
 class ParkedMessage:
@@ -36,13 +38,13 @@ class ParkedMessage:
 
 def count_parked(session: Session) -> dict[str, int]:
     """Count the parked messages of each topic that has any."""
-    query = select(OutboxRow.topic, func.count()).where(col(OutboxRow.parked_at).is_not(None), col(OutboxRow.done_at).is_(None))
+    query = select(OutboxRow.topic, func.count()).where(*_IS_PARKED)
     return dict(session.exec(query.group_by(OutboxRow.topic).order_by(OutboxRow.topic)).all())
 
 
 def list_parked(session: Session, after: int | None, limit: int) -> Sequence[ParkedMessage]:
     """Return a page of the parked messages, in the order of their numbers."""
-    query = select(OutboxRow).where(col(OutboxRow.parked_at).is_not(None), col(OutboxRow.done_at).is_(None))
+    query = select(OutboxRow).where(*_IS_PARKED)
     query = query.where(col(OutboxRow.id) > (after or 0)).order_by(col(OutboxRow.id)).limit(limit)
     return [_parked_message(row) for row in session.exec(query)]
 
@@ -74,8 +76,8 @@ def drop_parked(session: Session, message: int, at: datetime) -> ParkedMessage:
 
 
 def _require_parked(session: Session, message: int) -> OutboxRow:
-    row = session.exec(select(OutboxRow).where(OutboxRow.id == message).with_for_update()).one_or_none()
-    if row is None or row.parked_at is None or row.done_at is not None:
+    row = session.exec(select(OutboxRow).where(OutboxRow.id == message, *_IS_PARKED).with_for_update()).one_or_none()
+    if row is None:
         raise NotFound(f"no message {message} is parked")
     return row
 

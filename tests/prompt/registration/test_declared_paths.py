@@ -77,7 +77,7 @@ def test_only_so_many_nodes_of_partials_are_visited() -> None:
         )
 
     validate_content(body(10_000))
-    with pytest.raises(InvalidPrompt, match="'t.b' has no value"):
+    with pytest.raises(InvalidPrompt, match=r"'t\.b' has no value"):
         validate_content(body(10))
 
 

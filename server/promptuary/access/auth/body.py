@@ -13,6 +13,7 @@ import anyio
 from anyio import to_thread
 from fastapi.exceptions import RequestValidationError
 from starlette.requests import Request
+from starlette.types import Message, Receive
 
 from promptuary.access.auth.large_values import ValidatedBody
 from promptuary.access.auth.request import REQUEST_BODY, REQUEST_JSON, VALIDATED_BODY
@@ -66,7 +67,22 @@ def check_declared_length(declared: str, limit: int) -> None:
         BodyTooLarge: for one over the limit.
     """
     if declared.isdigit() and int(declared) > limit:
-        raise _too_large(limit)
+        raise BodyTooLarge.over(limit)
+
+
+def limit_body(receive: Receive, limit: int) -> Receive:
+    """Return a channel that passes a body on as it comes, and raises BodyTooLarge over the limit."""
+    remaining = limit
+
+    async def receive_limited() -> Message:
+        nonlocal remaining
+        message = await receive()
+        remaining -= len(message.get("body", b""))
+        if remaining < 0:
+            raise BodyTooLarge.over(limit)
+        return message
+
+    return receive_limited
 
 
 async def _receive(request: Request, limit: int) -> bytes:
@@ -79,7 +95,7 @@ async def _receive(request: Request, limit: int) -> bytes:
             raise MalformedBody("the client disconnected before it had sent the whole body")
         body += message.get("body", b"")
         if len(body) > limit:
-            raise _too_large(limit)
+            raise BodyTooLarge.over(limit)
         if not message.get("more_body"):
             return bytes(body)
 
@@ -94,7 +110,3 @@ def _parse_into(scope: MutableMapping[str, Any], body: bytes, validate: Validate
         if errors:
             raise RequestValidationError(errors[: ERRORS_LIMIT + 1])
         scope[VALIDATED_BODY] = ValidatedBody(validated)
-
-
-def _too_large(limit: int) -> BodyTooLarge:
-    return BodyTooLarge(f"the body is over the limit of {limit} bytes; send less at a time")

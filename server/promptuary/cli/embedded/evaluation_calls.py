@@ -51,7 +51,7 @@ def _received_cases(lines: Iterable[bytes], limit: int) -> CaseSpool:
         for piece in lines:
             size += len(piece)
             if size > limit:
-                raise BodyTooLarge(f"the body is over the limit of {limit} bytes; send less at a time")
+                raise BodyTooLarge.over(limit)
             file.write(piece)
         file.seek(0)
         return read_cases(file, FileFormat.JSON_LINES)

@@ -23,11 +23,6 @@ class ServerOutage:
         self._closed = threading.Event()
         self._prober: threading.Thread | None = None
 
-    @property
-    def in_progress(self) -> bool:
-        """Whether the server stands still."""
-        return self._prober is not None
-
     def check(self) -> None:
         """Raise at once while the server stands still.
 
