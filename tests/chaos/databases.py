@@ -146,7 +146,7 @@ def kill_postgresql(place: Place) -> Outcome:
 
 
 def _interrupt_postgresql(place: Place, interrupt: Callable[[Postgres], None], seconds: float) -> Outcome:
-    """Interrupt PostgreSQL for some seconds between two times in which it works."""
+    """Return what was lost while PostgreSQL was interrupted for some seconds between two times in which it works."""
     assert place.postgres is not None
     postgres = place.postgres
 

@@ -76,6 +76,17 @@ ROLES = tuple(role for role in Role if role not in FORMER_NAMES)
 GRANTABLE = frozenset({Scope.SUITE_WRITE, Scope.DATASET_WRITE, Scope.CONTEXT_WRITE, Scope.SCHEDULE_WRITE})
 """What a pipeline's key may be allowed beyond its role, when it is created: to change what its runs are judged by."""
 
+
+def format_grants(grants: frozenset[Scope]) -> str | None:
+    """Return grants as they are stored: scopes with spaces between, None for none."""
+    return " ".join(sorted(grants)) or None
+
+
+def parse_grants(stored: str | None) -> frozenset[Scope]:
+    """Return the scopes of stored grants."""
+    return frozenset(Scope(grant) for grant in (stored or "").split())
+
+
 _EVERYONE = frozenset({Scope.SELF_READ, Scope.PROMPT_LOOKUP})
 _PERSON = _EVERYONE | {Scope.SESSION_OWN, Scope.PROMPT_READ, Scope.RUN_READ, Scope.REVIEW_READ}
 _SERVICE = _EVERYONE | {Scope.PROMPT_RENDER}

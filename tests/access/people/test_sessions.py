@@ -76,13 +76,13 @@ def test_a_session_ends_with_its_key(api: Any, local: Any, key: Any) -> None:
 
 
 def test_a_session_that_ended_with_its_key_is_not_listed(api: Any, local: Any, key: Any, clock: Any) -> None:
-    revoked, expired, kept = key(), key(days=1), key()
+    revoked, expired, valid = key(), key(days=1), key()
     clock.move(hours=20)
     for text in (revoked, expired):
         opened(api, text)
     assert local.delete(f"/v1/keys/{revoked.split('_')[1]}").status_code == 204
     clock.move(hours=4)
-    session = opened(api, kept)
+    session = opened(api, valid)
     listed = api.get("/v1/sessions", headers=carry(session["token"])).json()["items"]
     assert [each["id"] for each in listed] == [session["id"]]
 

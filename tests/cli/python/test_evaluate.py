@@ -96,15 +96,15 @@ def test_ctrl_c_stops_the_run_that_a_server_does(
     served: Callable[..., Any], command: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     served("editor")
-    pressed = threading.Event()
+    sent = threading.Event()
 
-    def press_ctrl_c(_: float) -> None:
-        if not pressed.is_set():
-            pressed.set()
+    def send_interrupt(_: float) -> None:
+        if not sent.is_set():
+            sent.set()
             signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
         time.sleep(0.01)
 
-    monkeypatch.setattr(suite_run, "time", SimpleNamespace(sleep=press_ctrl_c))
+    monkeypatch.setattr(suite_run, "time", SimpleNamespace(sleep=send_interrupt))
     with pytest.raises(KeyboardInterrupt):
         run()
     (stored,) = command("eval", "list", "--json").json

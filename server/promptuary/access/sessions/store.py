@@ -75,7 +75,9 @@ def find_session(session: Session, session_id: str) -> SignInSession | None:
 
 def list_sessions(session: Session, person: str, now: datetime, after: str | None, limit: int) -> list[SignInSession]:
     """List a person's sessions in all projects that have not ended, by id."""
-    is_ended = or_(col(SessionRow.revoked_at).is_not(None), col(KeyRow.revoked_at).is_not(None), SessionRow.expires_at <= now)
+    is_ended = or_(
+        col(SessionRow.revoked_at).is_not(None), col(KeyRow.revoked_at).is_not(None), col(SessionRow.expires_at) <= now
+    )
     query = _sessions().where(SessionRow.person_id == person, ~is_ended)
     if after is not None:
         query = query.where(SessionRow.id > after)
@@ -186,7 +188,8 @@ def _sessions() -> Any:
         col(MembershipRow.person_id) == SessionRow.person_id, col(MembershipRow.project_id) == SessionRow.project_id
     )
     return (
-        select(SessionRow, ProjectRow.name, PersonRow, MembershipRow.role, KeyRow)
+        select(SessionRow, PersonRow, MembershipRow.role, KeyRow)
+        .add_columns(col(ProjectRow.name))
         .join(ProjectRow, col(ProjectRow.id) == SessionRow.project_id)
         .join(PersonRow, col(PersonRow.id) == SessionRow.person_id)
         .outerjoin(KeyRow, col(KeyRow.id) == SessionRow.key_id)
@@ -196,7 +199,7 @@ def _sessions() -> Any:
 
 
 def _session_from_row(
-    row: SessionRow, project_name: str, person: PersonRow, role: str | None, key: KeyRow | None
+    row: SessionRow, person: PersonRow, role: str | None, key: KeyRow | None, project_name: str
 ) -> SignInSession:
     """Return the domain value; the key that opened a session is one of its person in its project."""
     return SignInSession(

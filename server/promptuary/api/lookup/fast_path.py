@@ -98,7 +98,7 @@ class LookupFastPath:
         return key is not None and not self._rate_limits.allows_lookup(key.caller.credential_id)
 
     def _count(self, key_digest: bytes) -> None:
-        """Count a lookup that is answered here; FastAPI's route counts those that are left to it."""
+        """Count a lookup that is answered here; FastAPI's route counts those that it answers."""
         key = self.keys.get(key_digest)
         if key is not None:
             self._rate_limits.take_lookup(key.caller.credential_id)

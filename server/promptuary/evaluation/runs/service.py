@@ -249,7 +249,7 @@ class RunService:
             check_prices(plan, suite, chain.from_iterable(cases))
 
     def _stop(self, run_id: str, state: RunState) -> Run:
-        """End a run in a state, whoever has its lease."""
+        """End a run in a state, whichever worker has its lease."""
         run, now = self._lock(run_id), self.unit.clock()
         if not store.stop_run(self.unit.session, run_id, state, now):
             raise Conflict(f"the run '{run_id}' is {run.state} already")
