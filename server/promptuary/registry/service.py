@@ -1,6 +1,6 @@
 """The rules of prompts and versions: registration, lookup, lists, and archival."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -254,6 +254,11 @@ class Registry:
         """Return the results of a lookup by a label for a page of the prompts that have it; of a split, the first arm."""
         position = None if after is None else ListPosition(0, after)
         prompts = store.list_prompts(self.unit.session, self.unit.caller.project, PromptFilter(label=label), position, limit)
+        return self.results_by_label(prompts, label)
+
+    def labelled_names(self, label: str, names: Collection[str]) -> list[LookupResult]:
+        """Return the results of a lookup by a label for those of some names that have it; of a split, the first arm."""
+        prompts = store.prompts_by_name(self.unit.session, self.unit.caller.project, names)
         return self.results_by_label(prompts, label)
 
     def results_by_label(self, prompts: Sequence[PromptRecord], label: str) -> list[LookupResult]:

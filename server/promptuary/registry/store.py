@@ -1,6 +1,6 @@
 """Queries of prompts: a session in, domain values out. Every query is scoped by the project."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -69,6 +69,12 @@ def find_prompt(session: Session, project: int, name: str, *, lock: bool = False
     query = query.execution_options(populate_existing=True)  # its counters change without the session's objects
     row = session.exec(query.with_for_update() if lock else query).one_or_none()
     return load_prompts(session, [row])[0] if row else None
+
+
+def prompts_by_name(session: Session, project: int, names: Collection[str]) -> list[PromptRecord]:
+    """Return those of some prompts that exist and are not archived, ordered by name."""
+    query = select(PromptRow).where(PromptRow.project_id == project, col(PromptRow.archived_at).is_(None))
+    return load_prompts(session, session.exec(query.where(col(PromptRow.name).in_(names)).order_by(PromptRow.name)))
 
 
 def list_prompts(

@@ -1,5 +1,7 @@
 """Prefetching the responses of a label."""
 
+import asyncio
+import threading
 from typing import Any
 
 import pytest
@@ -7,6 +9,7 @@ from structlog.testing import capture_logs
 
 from factories.lookup_paths import GREET, Bearer, LookupPaths, Units, authorized
 from promptuary.api.lookup import reader as reader_module
+from promptuary.api.lookup.reader import LabelBatch
 from promptuary.core.database import Database
 from promptuary.core.errors import Unavailable
 
@@ -49,3 +52,33 @@ def test_where_prefetching_fails_lookups_are_read_one_by_one(
         assert api.get("/v1/prompts/tone", headers=reader).status_code == 200
     warnings = [(entry["label"], entry["error"]) for entry in logs if entry["event"] != "request"]
     assert warnings == [("production", "the database does not answer")]
+
+
+def test_a_lookup_that_comes_while_its_label_is_read_is_read_with_the_next_batch(
+    prompts: Units, paths: LookupPaths, bearer: Bearer
+) -> None:
+    """After the first lookup no single read is possible, and no batch has the second prompt unless a lookup waits for it."""
+    lookup, headers = paths.fast.lookup, authorized(bearer("reader"))
+    expected = paths.send(paths.slow, "/v1/prompts/tone", headers)
+    read_label, wait_for = lookup.reader.read_label, lookup.prefetcher.wait_for
+    began, waits = threading.Event(), threading.Event()
+
+    def read_awaited(caller: Any, label: str, after: str | None, names: Any) -> LabelBatch:
+        if after is None:
+            began.set()
+            assert waits.wait(60)
+            return LabelBatch([], "a")
+        return read_label(caller, label, "zzz", names)
+
+    async def note_the_wait(*prompt: Any) -> bool:
+        waiting = wait_for(*prompt)
+        asyncio.get_running_loop().call_soon(waits.set)
+        return bool(await waiting)
+
+    lookup.reader.read_label, lookup.prefetcher.wait_for = read_awaited, note_the_wait
+    assert paths.send(paths.fast, GREET, headers).status == 200
+    assert began.wait(60)
+    lookup.reader.read = None
+    assert paths.send(paths.fast, "/v1/prompts/tone", headers) == expected
+    paths.finish_prefetching()
+    assert paths.send(paths.fast, GREET, headers).status == 200

@@ -125,6 +125,10 @@ class LookupFastPath:
             cached = self._find_in_memory(request, key_digest)
             if cached is not None:
                 return cached
+            if request.label is not None and await self.prefetcher.wait_for(key.caller.project, request.label, request.name):
+                cached = self._find_in_memory(request, key_digest)
+                if cached is not None:
+                    return cached
         read_key = (key.caller.project if key else key_digest, request.name, request.selector)
         read = self._reads.get(read_key)
         if read is not None:

@@ -3,6 +3,7 @@
 It has connections of its own, so that no number of writers that wait for a lock keeps a lookup waiting.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from promptuary.access import store as access
@@ -22,7 +23,8 @@ from promptuary.registry.lookup_response import build_response
 from promptuary.registry.service import LookupResult, Registry
 
 READERS = 4
-BATCH = 500
+BATCH = 100
+"""So many responses take about as long as ten lookups, which is how long a lookup waits that is read with them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +38,13 @@ class ConfirmedLookup:
 
 @dataclass(frozen=True, slots=True)
 class LabelBatch:
-    """The responses of a label for some prompts, in the order of their names, and the project's revisions."""
+    """The responses of a label for the next prompts, in the order of their names, and for those that lookups wait for.
 
-    revisions: ProjectRevisions
+    `last` is the name of the last of the next prompts; None where no prompt is left.
+    """
+
     entries: list[NewEntry]
+    last: str | None
 
 
 class LookupReader:
@@ -74,12 +79,15 @@ class LookupReader:
                 return revisions, None
             return revisions, changed_since(session, project, since)
 
-    def read_label(self, caller: Caller, label: str, after: str | None) -> LabelBatch:
-        """Read the responses of a label for the next prompts by name that have it; the batch after the last one is empty."""
+    def read_label(self, caller: Caller, label: str, after: str | None, names: Collection[str] = ()) -> LabelBatch:
+        """Read the responses of a label for the next prompts by name that have it, and for some prompts that are waited for."""
         with self._database.read() as session:
             revisions = access.read_revisions(session, caller.project)
-            results = self._registry(session, caller).labelled(label, after, BATCH)
-            return LabelBatch(revisions, [_entry(caller.project, label, revisions, result) for result in results])
+            registry = self._registry(session, caller)
+            following = registry.labelled(label, after, BATCH)
+            awaited = registry.labelled_names(label, names) if names else []
+            entries = [_entry(caller.project, label, revisions, result) for result in (*following, *awaited)]
+            return LabelBatch(entries, following[-1].version.prompt if following else None)
 
     def close(self) -> None:
         """Close the connections."""
