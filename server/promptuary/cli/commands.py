@@ -114,7 +114,7 @@ COMMANDS = (
     LazyCommand("label", "registry.labels", "app", _REGISTRY, "Move, split and remove labels, and read their history."),
     LazyCommand("context", "context", "app", "Context", "Collections of documents from which prompts retrieve passages."),
     LazyCommand("eval", "evaluation.runs", "app", _EVALUATION, "Run suites and read their results."),
-    LazyCommand("review", "review", "app", _EVALUATION, "Review queues."),
+    LazyCommand("review", "review.commands", "app", _EVALUATION, "Review queues."),
     LazyCommand("person", "access", "person_app", "Access", "Create people, and change what they may do."),
     LazyCommand("key", "access", "key_app", "Access", "Create, list and revoke API keys."),
     LazyCommand("audit", "access", "audit_app", "Access", "The audit chain."),

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from promptuary.cli import review
 from promptuary.cli.connection import ApiClient, connect
 from promptuary.cli.context import add_documents, describe_added, read_documents
 from promptuary.cli.evaluation import suite_run
@@ -17,6 +16,7 @@ from promptuary.cli.prompts_as_code import commands as sync
 from promptuary.cli.prompts_as_code.plan import plan
 from promptuary.cli.prompts_as_code.plan_step import PlanStep
 from promptuary.cli.registry.state import RegistryState
+from promptuary.cli.review.filling import QueueRequest, describe_filled, fill
 from promptuary.cli.service import commands as service
 from promptuary.cli.service.processes import wait_until_stopped
 from promptuary.prompt.errors import FieldError, Invalid
@@ -97,8 +97,8 @@ def _evaluate(api: ApiClient, evals: Path) -> "ReportedRun":
 def _review(api: ApiClient, run: "ReportedRun") -> None:
     print_line("4. Review: the candidate's failed cases, for people to judge")
     candidate = next(variant.name for variant in run.variants if variant.role == "candidate")
-    added = review.fill(api, review.QueueRequest(QUEUE, run.id, only="failed", variant=candidate))
-    print_line(f"   {review.describe_added(QUEUE, added)}")
+    added = fill(api, QueueRequest(QUEUE, run.id, {"only": "failed", "variant": candidate}))
+    print_line(f"   {describe_filled(QUEUE, added)}")
 
 
 def _key(api: ApiClient) -> str:

@@ -332,6 +332,7 @@ def test_a_part_of_the_cases_is_reported_as_no_evidence(run: Run, tmp_path: Path
     failing = run(*command, "--filter-failing", run_id)
     assert failing.code == 0
     assert f"went through 1 of 4 cases of some v1 only: those that failed in {run_id}" in failing.out
+    assert run("eval", "plan", "some", "--json").json["pilot"] == run_id  # the failed cases alone do not vary as all do
     assert "it is no evidence" in failing.out
     assert "verdict: no gate" in failing.out
     assert "went through 2 of 4 cases of some v1 only; so" in run(*command, "--case", "c1", "--case", "c3").out

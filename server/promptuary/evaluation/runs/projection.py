@@ -1,4 +1,9 @@
-"""The projection of a suite's next run, estimated from its newest finished run where there is one."""
+"""The projection of a suite's next run, estimated from its newest finished run of all cases where there is one.
+
+A run of a part of the cases, such as those that failed before, does not show how all of them vary.
+"""
+
+from collections.abc import Iterator
 
 from promptuary.access.unit_of_work import UnitOfWork
 from promptuary.core.database import Session
@@ -13,6 +18,8 @@ from promptuary.evaluation.suites.suite import Suite
 from promptuary.evaluation.summary_model import VariantRole
 from promptuary.evaluation.verdict.power import PilotRun, ProjectionOptions, RunProjection, compute_power_plan
 
+_PAGE = 20
+
 
 def project_run(
     unit: UnitOfWork, suite_name: str, *, pilot: str | None = None, options: ProjectionOptions | None = None
@@ -22,7 +29,7 @@ def project_run(
     Args:
         unit: on whose behalf.
         suite_name: of the suite.
-        pilot: the id of the run to learn from; None for the suite's newest finished run.
+        pilot: the id of the run to learn from; None for the suite's newest finished run of all its cases.
         options: the smallest effect that matters, and the power.
 
     Raises:
@@ -40,11 +47,22 @@ def project_run(
 
 def _pilot_run(runs: RunService, suite: str, pilot: str | None) -> Run | None:
     if pilot is None:
-        return next(iter(runs.list_runs(1, None, RunFilter(suite=suite, state=RunState.FINISHED)).items), None)
+        return next((run for run in _iterate_finished(runs, suite) if run.plan.part is None), None)
     run = runs.get(pilot)
     if run.state is not RunState.FINISHED:
         raise Conflict(f"the run '{pilot}' is {run.state}; only a finished run can be learnt from")
     return run
+
+
+def _iterate_finished(runs: RunService, suite: str) -> Iterator[Run]:
+    """Yield a suite's finished runs, the newest first."""
+    cursor = None
+    while True:
+        page = runs.list_runs(_PAGE, cursor, RunFilter(suite=suite, state=RunState.FINISHED))
+        yield from page.items
+        cursor = page.next_cursor
+        if cursor is None:
+            return
 
 
 def _read_pilot(session: Session, run: Run) -> PilotRun:

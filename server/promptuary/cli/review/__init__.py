@@ -1,0 +1,1 @@
+"""`promptuary review`: queues filled from runs, their progress, the reviewers' agreement, and the decisions."""

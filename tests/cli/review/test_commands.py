@@ -1,0 +1,203 @@
+"""Queues filled from runs, and their decisions exported, also for spreadsheets."""
+
+import csv
+import io
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from cli.conftest import Run, unit_of_work_on
+from factories.summaries import make_empty_summary
+from promptuary.core.clock import wall_clock
+from promptuary.evaluation.case import Case
+from promptuary.evaluation.datasets.service import DatasetService
+from promptuary.evaluation.plan import CaseResult
+from promptuary.evaluation.runs import store
+from promptuary.evaluation.runs.request import RunRequest
+from promptuary.evaluation.runs.service import RunService
+from promptuary.evaluation.runs.store import RunOutcome, RunState
+from promptuary.evaluation.suites.service import SuiteService
+from promptuary.evaluation.suites.suite import Suite
+from promptuary.review.service import ReviewService
+from promptuary.statistics.verdict import Verdict
+
+COMMENTS = ['=HYPERLINK("http://example.org")', "+1", "-1", "@SUM(A1)", "\tindented", "plain, with a comma\nand a line"]
+SCORERS = [{"type": "equals", "value": "{{expected}}", "name": "exact"}]
+
+
+@pytest.fixture
+def run_id(run: Run, word: Path, data_dir: Path) -> str:
+    """A run of six cases, of which the first two failed."""
+    return add_run(data_dir, "words")
+
+
+def add_run(data_dir: Path, suite: str) -> str:
+    """Store a run of six cases of a suite, of which the first two failed; it has not finished."""
+    with unit_of_work_on(data_dir) as unit:
+        now = wall_clock()
+        cases = [Case(f"c{number}", {"text": "yes"}, "yes") for number in range(1, 7)]
+        DatasetService(unit).put_version("words", cases)
+        body = {"name": suite, "prompt": "word", "dataset": "words", "models": ["echo:"], "scorers": SCORERS}
+        SuiteService(unit).put(Suite.model_validate(body))
+        queued = RunService(unit).submit(RunRequest(suite=suite))
+        leased = store.lease_run(unit.session, "w1", now, now + timedelta(seconds=60), queued.id)
+        assert leased is not None
+        done = [
+            CaseResult(
+                number, case.id, "v1", 0, "out", number > 1, float(number > 1), {"exact": float(number > 1)}, None, {}, now
+            )
+            for number, case in enumerate(cases)
+        ]
+        assert store.add_results(unit.session, leased, done, now + timedelta(seconds=60))
+        return queued.id
+
+
+def finish(data_dir: Path, run_id: str) -> None:
+    with unit_of_work_on(data_dir) as unit:
+        outcome = RunOutcome(RunState.FINISHED, make_empty_summary(Verdict.PASS))
+        assert store.finish_run(unit.session, RunService(unit).get(run_id), outcome, wall_clock())
+
+
+def decide(data_dir: Path, comments: list[str], reviewer: str | None = None) -> str:
+    """Decide the next items with the queue's first choice, which is returned."""
+    with unit_of_work_on(data_dir) as unit:
+        reviews = ReviewService(unit if reviewer is None else replace(unit, caller=replace(unit.caller, identity=reviewer)))
+        decision = reviews.queue("words.queue").queue.choices[0].value
+        for comment in comments:
+            claimed = reviews.claim("words.queue")
+            assert claimed is not None
+            reviews.submit(claimed.claim.id, claimed.claim.nonce, decision, comment)
+        return decision
+
+
+def test_a_queue_is_filled_once(run: Run, run_id: str) -> None:
+    arguments = ["review", "open", "words.queue", "--run", run_id]
+    assert run(*arguments, "--only", "failed").out == "words.queue: 2 items added, 0 in the queue already\n"
+    assert run(*arguments, "--json").json == {"run": run_id, "added": 4, "present": 2}
+    assert run(*arguments, "--variant", "v1").out == "words.queue: 0 items added, 6 in the queue already\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--variant", "v9"], "no variant 'v9'"),
+        (["--slots", "0"], "slots"),
+        (["--only", "good"], "only"),
+    ],
+)
+def test_an_invalid_queue_is_refused(run: Run, run_id: str, arguments: list[str], message: str) -> None:
+    result = run("review", "open", "words.queue", "--run", run_id, *arguments)
+    assert (result.code, message in result.error_line) == (64, True)
+    result = run("review", "open", "Not A Name", "--run", run_id)
+    assert (result.code, "name" in result.error_line) == (64, True)
+
+
+def test_latest_is_the_newest_run_that_has_finished(run: Run, run_id: str, data_dir: Path) -> None:
+    result = run("review", "open", "words.queue", "--run", "latest")
+    assert (result.code, "there is no finished run" in result.error_line) == (64, True)
+    finish(data_dir, run_id)
+    assert run("review", "open", "words.queue", "--run", "latest", "--json").json == {"run": run_id, "added": 6, "present": 0}
+
+
+def test_latest_is_of_the_named_suite(run: Run, run_id: str, data_dir: Path) -> None:
+    finish(data_dir, run_id)
+    newer = add_run(data_dir, "other")
+    finish(data_dir, newer)
+    opened = run("review", "open", "words.queue", "--run", "latest", "--suite", "words")
+    assert (opened.out, run_id in opened.err, newer in opened.err) == (
+        "words.queue: 6 items added, 0 in the queue already\n",
+        True,
+        False,
+    )
+    assert run("review", "open", "words.queue", "--suite", "words", "--json").json["run"] == run_id
+    assert run("review", "open", "other.queue", "--suite", "other", "--json").json["run"] == newer
+
+
+def test_latest_of_several_suites_is_refused(run: Run, run_id: str, data_dir: Path) -> None:
+    finish(data_dir, run_id)
+    other = add_run(data_dir, "other")
+    assert run("review", "open", "words.queue", "--run", "latest", "--json").json["run"] == run_id  # the other has not finished
+    finish(data_dir, other)
+    result = run("review", "open", "next.queue", "--run", "latest")
+    assert (result.code, "--suite" in result.error_line, "other, words" in result.error_line) == (64, True, True)
+    assert "next.queue" not in run("review", "list").out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "--suite"),
+        (["--suite", "none"], "'none'"),
+        (["--suite", "words"], "no finished run"),
+        (["--run", "latest", "--suite", "words"], "no finished run"),
+    ],
+)
+def test_a_run_that_is_not_known_is_refused(run: Run, run_id: str, arguments: list[str], message: str) -> None:
+    result = run("review", "open", "words.queue", *arguments)
+    assert (result.code, message in result.error_line) == (64, True)
+    assert run("review", "list", "--json").json == []
+
+
+def test_a_run_of_another_suite_is_refused(run: Run, run_id: str, data_dir: Path) -> None:
+    other = add_run(data_dir, "other")
+    result = run("review", "open", "words.queue", "--run", other, "--suite", "words")
+    assert (result.code, "'other'" in result.error_line) == (64, True)
+
+
+def test_filling_again_keeps_what_the_queue_says(run: Run, run_id: str) -> None:
+    run("review", "open", "words.queue", "--run", run_id, "--instructions", "Is it polite?", "--slots", 2)
+    run("review", "open", "words.queue", "--run", run_id)
+    (queue,) = run("review", "list", "--json").json
+    assert (queue["instructions"], queue["slots"]) == ("Is it polite?", 2)
+    run("review", "open", "words.queue", "--run", run_id, "--slots", 3)
+    (queue,) = run("review", "list", "--json").json
+    assert (queue["instructions"], queue["slots"]) == ("Is it polite?", 3)
+
+
+def test_queues_are_listed_with_their_progress(run: Run, run_id: str, data_dir: Path) -> None:
+    assert run("review", "list").out.splitlines()[0].split("\t")[:4] == ["queue", "items", "decided", "open"]
+    run("review", "open", "words.queue", "--run", run_id)
+    decide(data_dir, ["yes"])
+    header, line = (row.split("\t") for row in run("review", "list").out.splitlines())
+    assert dict(zip(header, line, strict=True)) == {
+        "queue": "words.queue",
+        "items": "6",
+        "decided": "1",
+        "open": "5",
+        "claimed": "0",
+        "slots": "1",
+    }
+
+
+def test_agreement_is_printed_with_what_is_undefined(run: Run, run_id: str, data_dir: Path) -> None:
+    run("review", "open", "words.queue", "--run", run_id, "--slots", 2)
+    for reviewer in ("key:ann", "key:bob"):
+        decide(data_dir, ["one", "two"], reviewer)
+    printed = run("review", "agreement", "words.queue").out
+    assert "2 items with at least two decisions, 2 reviewers, 100.0 %" in printed
+    assert "undefined" in printed
+    agreement = run("review", "agreement", "words.queue", "--json").json
+    assert (agreement["items"], agreement["percent"]) == (2, 100.0)
+    missing = run("review", "agreement", "none")
+    assert (missing.code, "'none'" in missing.error_line) == (64, True)
+
+
+def test_an_unknown_run_creates_no_queue(run: Run) -> None:
+    assert run("review", "open", "words.queue", "--run", "run_0").code == 64
+    assert "'words.queue'" in run("review", "export", "words.queue").error_line
+
+
+def test_decisions_are_exported_exactly_and_are_no_formulas_in_a_spreadsheet(run: Run, run_id: str, data_dir: Path) -> None:
+    run("review", "open", "words.queue", "--run", run_id)
+    assert run("review", "export", "words.queue").out == "item,source,reviewer,decision,comment,at\n"
+    assert run("review", "export", "words.queue", "--json").json == []
+    decision = decide(data_dir, COMMENTS)
+    exported = run("review", "export", "words.queue", "--json").json
+    assert [decision_row["comment"] for decision_row in exported] == COMMENTS
+    rows = list(csv.DictReader(io.StringIO(run("review", "export", "words.queue").out, newline="")))
+    assert [row["comment"] for row in rows] == [*(f"'{comment}" for comment in COMMENTS[:5]), COMMENTS[5]]
+    assert [(row["item"], row["source"], row["reviewer"], row["decision"]) for row in rows] == [
+        (decision_row["item"], decision_row["source"], "local", decision) for decision_row in exported
+    ]
