@@ -12,11 +12,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from chaos import connections, databases
+from chaos import connections, databases, storage
 from chaos.scenario import POSTGRESQL, SQLITE, Deadline, Outcome, Place, Scenario
 from factories.databases import Postgres
 
-SCENARIOS: tuple[Scenario, ...] = (*connections.SCENARIOS, *databases.SCENARIOS)
+SCENARIOS: tuple[Scenario, ...] = (*connections.SCENARIOS, *databases.SCENARIOS, *storage.SCENARIOS)
 _HEADER = ("scenario", "database", "seconds", "tried", "acknowledged", "lost", "answered")
 
 
