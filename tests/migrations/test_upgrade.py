@@ -16,13 +16,19 @@ from promptuary.migrations import upgrade as upgrade_module
 from promptuary.migrations.upgrade import HEAD, UnknownSchema, current_revision, upgrade
 
 APPEND_ONLY = [
+    "adjudication",
     "audit",
     "dataset_case",
     "dataset_version",
     "decision",
+    "decision_undo",
     "event",
     "evidence",
+    "gold_case",
+    "judge_calibration",
+    "judge_label",
     "label_move",
+    "review_schema",
     "version",
     "version_include",
 ]

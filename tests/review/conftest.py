@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from promptuary.review.service import NewItem, ReviewService
+from factories.reviews import Reviews
+from promptuary.review.queues.service import NewItem
 
-ReviewsAs = Callable[[str], AbstractContextManager[ReviewService]]
+ReviewsAs = Callable[[str], AbstractContextManager[Reviews]]
 
 
 @pytest.fixture
@@ -17,9 +18,9 @@ def reviews_as(unit_as: Callable[..., AbstractContextManager[Any]]) -> ReviewsAs
     """Open the reviews as somebody, in one transaction each time."""
 
     @contextmanager
-    def opened(name: str) -> Iterator[ReviewService]:
+    def opened(name: str) -> Iterator[Reviews]:
         with unit_as("author") as unit:
-            yield ReviewService(replace(unit, caller=replace(unit.caller, identity=f"key:{name}")))
+            yield Reviews(replace(unit, caller=replace(unit.caller, identity=f"key:{name}")))
 
     return opened
 
@@ -31,6 +32,6 @@ def create_filled_queue(reviews_as: ReviewsAs) -> Callable[..., None]:
     def make(name: str, items: int, slots: int = 1) -> None:
         with reviews_as("author") as reviews:
             reviews.put_queue(name, "Is it right?", slots=slots)
-            reviews.add_items(name, [NewItem(f"item-{number}", {"input": f"text {number}"}) for number in range(items)])
+            reviews.queues.add_items(name, [NewItem(f"item-{number}", {"input": f"text {number}"}) for number in range(items)])
 
     return make

@@ -24,7 +24,7 @@ from promptuary.evaluation.suites.routes import router as suite_routes
 from promptuary.operations.routes import router as operation_routes
 from promptuary.registry.erasure.routes import router as erasure_routes
 from promptuary.registry.routes import router as registry_routes
-from promptuary.review.routes import router as review_routes
+from promptuary.review.routes import routers as review_routes
 from promptuary.scheduling.routes import router as schedule_routes
 from promptuary.search.routes import router as search_routes
 from promptuary.webhooks.routes import router as webhook_routes
@@ -44,7 +44,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     run_routes,
     evidence_routes,
     schedule_routes,
-    review_routes,
+    *review_routes,
     operation_routes,
 )
 """The routers under /v1; each has the prefix itself."""

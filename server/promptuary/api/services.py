@@ -15,7 +15,7 @@ from promptuary.evaluation.runs.erasure import RunErasure
 from promptuary.models.erasure import ResponseCacheErasure
 from promptuary.registry.erasure.holder import ContentHolder
 from promptuary.registry.events.stream import EventStream
-from promptuary.review.erasure import ReviewErasure
+from promptuary.review.queues.erasure import ReviewErasure
 from promptuary.search.erasure import SearchErasure
 from promptuary.search.prompt_vectors import PromptVectors
 from promptuary.search.service import PromptSearch

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from cli.conftest import Run, unit_of_work_on
+from factories.reviews import Reviews
 from factories.summaries import make_empty_summary
 from promptuary.core.clock import wall_clock
 from promptuary.evaluation.case import Case
@@ -20,7 +21,6 @@ from promptuary.evaluation.runs.service import RunService
 from promptuary.evaluation.runs.store import RunOutcome, RunState
 from promptuary.evaluation.suites.service import SuiteService
 from promptuary.evaluation.suites.suite import Suite
-from promptuary.review.service import ReviewService
 from promptuary.statistics.verdict import Verdict
 
 COMMENTS = ['=HYPERLINK("http://example.org")', "+1", "-1", "@SUM(A1)", "\tindented", "plain, with a comma\nand a line"]
@@ -63,12 +63,12 @@ def finish(data_dir: Path, run_id: str) -> None:
 def decide(data_dir: Path, comments: list[str], reviewer: str | None = None) -> str:
     """Decide the next items with the queue's first choice, which is returned."""
     with unit_of_work_on(data_dir) as unit:
-        reviews = ReviewService(unit if reviewer is None else replace(unit, caller=replace(unit.caller, identity=reviewer)))
-        decision = reviews.queue("words.queue").queue.choices[0].value
+        reviews = Reviews(unit if reviewer is None else replace(unit, caller=replace(unit.caller, identity=reviewer)))
+        decision = reviews.queues.queue("words.queue").queue.choices[0].value
         for comment in comments:
-            claimed = reviews.claim("words.queue")
+            claimed = reviews.claims.claim("words.queue")
             assert claimed is not None
-            reviews.submit(claimed.claim.id, claimed.claim.nonce, decision, comment)
+            reviews.claims.submit(claimed.claim.id, claimed.claim.nonce, decision, comment)
         return decision
 
 

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from promptuary.core.errors import Conflict, InvalidRequest, NotFound
-from promptuary.review.choice import Choice
-from promptuary.review.service import NewItem
+from promptuary.review.queues.choice import Choice
+from promptuary.review.queues.service import NewItem
 
 ReviewsAs = Callable[[str], Any]
 CreateFilledQueue = Callable[..., None]
@@ -16,8 +16,8 @@ YES_NO = (Choice("yes", "Yes", "Y"), Choice("no", "No", "N"))
 
 def decide(reviews_as: ReviewsAs, name: str, queue: str, decision: str = "approve") -> str:
     with reviews_as(name) as reviews:
-        claim = reviews.claim(queue).claim
-        return reviews.submit(claim.id, claim.nonce, decision).source
+        claim = reviews.claims.claim(queue).claim
+        return reviews.claims.submit(claim.id, claim.nonce, decision).source
 
 
 def test_a_queue_offers_three_default_decisions(database: Any, reviews_as: ReviewsAs) -> None:
@@ -33,7 +33,7 @@ def test_putting_a_queue_again_changes_what_it_asks(database: Any, reviews_as: R
     with reviews_as("author") as reviews:
         reviews.put_queue("triage", "old")
         reviews.put_queue("triage", "new", YES_NO, slots=2)
-        again = reviews.queue("triage").queue
+        again = reviews.queues.queue("triage").queue
     assert (again.instructions, again.choices, again.slots) == ("new", YES_NO, 2)
 
 
@@ -45,7 +45,7 @@ def test_a_decision_that_was_made_does_not_leave_its_queue(
     with pytest.raises(Conflict, match="approve"), reviews_as("author") as reviews:
         reviews.put_queue("triage", "", YES_NO)
     with reviews_as("author") as reviews:
-        assert reviews.queue("triage").queue.instructions == "Is it right?"
+        assert reviews.queues.queue("triage").queue.instructions == "Is it right?"
 
 
 def test_a_queue_keeps_as_many_slots_as_an_item_has_decisions(
@@ -78,19 +78,19 @@ def test_decisions_that_cannot_be_distinguished_are_refused(
 def test_a_source_comes_into_a_queue_once(database: Any, reviews_as: ReviewsAs) -> None:
     with reviews_as("author") as reviews:
         reviews.put_queue("triage")
-        first = reviews.add_items("triage", [NewItem("a", {"n": 1}), NewItem("b", {}), NewItem("a", {"n": 2})])
-        again = reviews.add_items("triage", [NewItem("b", {"n": 3}), NewItem("c", {})])
+        first = reviews.queues.add_items("triage", [NewItem("a", {"n": 1}), NewItem("b", {}), NewItem("a", {"n": 2})])
+        again = reviews.queues.add_items("triage", [NewItem("b", {"n": 3}), NewItem("c", {})])
     assert (first.added, first.present) == (2, 1)
     assert (again.added, again.present) == (1, 1)
     with reviews_as("ann") as reviews:
-        assert reviews.claim("triage").claim.item.payload == {"n": 1}
+        assert reviews.claims.claim("triage").claim.item.payload == {"n": 1}
 
 
 def test_items_are_claimed_in_the_order_in_which_they_came(database: Any, reviews_as: ReviewsAs) -> None:
     with reviews_as("author") as reviews:
         reviews.put_queue("triage")
-        reviews.add_items("triage", [NewItem(source, {}) for source in "zyx"])
-        reviews.add_items("triage", [NewItem(source, {}) for source in "cba"])
+        reviews.queues.add_items("triage", [NewItem(source, {}) for source in "zyx"])
+        reviews.queues.add_items("triage", [NewItem(source, {}) for source in "cba"])
     assert "".join(decide(reviews_as, "ann", "triage") for _ in range(6)) == "zyxcba"
 
 
@@ -102,9 +102,9 @@ def test_counts_are_of_decided_open_claimed_and_remaining_items(
     decide(reviews_as, "ben", "triage")
     decide(reviews_as, "ben", "triage")
     with reviews_as("cid") as reviews:
-        reviews.claim("triage")
+        reviews.claims.claim("triage")
     with reviews_as("ann") as reviews:
-        counts = reviews.queue("triage").counts
+        counts = reviews.queues.queue("triage").counts
     assert vars(counts) == {"items": 3, "closed": 1, "open": 2, "claimed": 1, "mine": 1, "left": 2}
 
 
@@ -113,18 +113,18 @@ def test_a_claim_whose_lease_ended_is_not_counted(
 ) -> None:
     create_filled_queue("triage", 1)
     with reviews_as("ann") as reviews:
-        reviews.claim("triage")
+        reviews.claims.claim("triage")
     clock.move(seconds=300)
     with reviews_as("ann") as reviews:
-        assert reviews.queue("triage").counts.claimed == 0
+        assert reviews.queues.queue("triage").counts.claimed == 0
 
 
 def test_queues_are_listed_by_name_page_by_page(database: Any, reviews_as: ReviewsAs) -> None:
     with reviews_as("author") as reviews:
         for name in ("c", "a", "b"):
             reviews.put_queue(name)
-        first = reviews.queues(2, None)
-        second = reviews.queues(2, first.next_cursor)
+        first = reviews.queues.queues(2, None)
+        second = reviews.queues.queues(2, first.next_cursor)
     assert [state.queue.name for state in [*first.items, *second.items]] == ["a", "b", "c"]
     assert second.next_cursor is None
 
@@ -137,8 +137,8 @@ def test_decisions_come_out_in_their_order_with_what_they_were_about(
     decide(reviews_as, "ben", "triage", "reject")
     decide(reviews_as, "ann", "triage", "unsure")
     with reviews_as("author") as reviews:
-        first = reviews.decisions("triage", 2, None)
-        rest = reviews.decisions("triage", 2, first.next_cursor)
+        first = reviews.decisions.decisions("triage", 2, None)
+        rest = reviews.decisions.decisions("triage", 2, first.next_cursor)
     rows = [(state.source, state.reviewer, state.decision) for state in [*first.items, *rest.items]]
     assert rows == [("item-0", "key:ann", "approve"), ("item-0", "key:ben", "reject"), ("item-1", "key:ann", "unsure")]
     assert first.items[0].payload == {"input": "text 0"}
@@ -146,18 +146,18 @@ def test_decisions_come_out_in_their_order_with_what_they_were_about(
 
 def test_an_unknown_queue_is_not_found(sqlite: Any, reviews_as: ReviewsAs) -> None:
     for call in (
-        lambda reviews: reviews.queue("none"),
-        lambda reviews: reviews.add_items("none", []),
-        lambda reviews: reviews.claim("none"),
-        lambda reviews: reviews.decisions("none", 1, None),
+        lambda reviews: reviews.queues.queue("none"),
+        lambda reviews: reviews.queues.add_items("none", []),
+        lambda reviews: reviews.claims.claim("none"),
+        lambda reviews: reviews.decisions.decisions("none", 1, None),
     ):
         with pytest.raises(NotFound, match="no queue 'none'"), reviews_as("ann") as reviews:
             call(reviews)
 
 
 def test_another_projects_queue_is_not_found(database: Any, unit_as: Any, create_filled_queue: CreateFilledQueue) -> None:
-    from promptuary.review.service import ReviewService
+    from promptuary.review.queues.service import QueueService
 
     create_filled_queue("triage", 1)
     with pytest.raises(NotFound), unit_as("author", "elsewhere") as unit:
-        ReviewService(unit).queue("triage")
+        QueueService(unit).queue("triage")

@@ -8,7 +8,7 @@ from promptuary.access.unit_of_work import UnitOfWork
 from promptuary.core.errors import InvalidRequest, NotFound
 from promptuary.evaluation.plan import Variant
 from promptuary.evaluation.runs.service import ResultWithCase, RunService
-from promptuary.review.service import NewItem
+from promptuary.review.queues.service import NewItem
 
 RUN_ITEM_LIMIT = 10_000
 _BATCH = 1000

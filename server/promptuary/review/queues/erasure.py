@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from promptuary.access.unit_of_work import UnitOfWork
 from promptuary.registry.erasure.holder import ErasedVersion, HolderReport
-from promptuary.review import store
+from promptuary.review.queues import store
 
 
 class ReviewErasure:

@@ -1,4 +1,4 @@
-"""Wire models of the review routes."""
+"""Wire models of the routes of queues."""
 
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -6,10 +6,9 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StringConstraints, model_validator
 
 from promptuary.core.wire import NonEmptyText, RequestModel, ResponseModel
-from promptuary.prompt.name import Name
-from promptuary.review.choice import CHOICE_LIMIT, DEFAULT_CHOICES, Choice
-from promptuary.review.service import NewItem, QueueState
-from promptuary.review.store import Claim, QueueCounts
+from promptuary.review.queues.choice import CHOICE_LIMIT, DEFAULT_CHOICES, Choice
+from promptuary.review.queues.queue import QueueCounts, QueueDefinition
+from promptuary.review.queues.service import NewItem, QueueState
 
 ITEM_LIMIT = 1000
 Source = Annotated[str, StringConstraints(min_length=1, max_length=500)]
@@ -34,9 +33,10 @@ class NewQueue(RequestModel):
     decisions: Annotated[list[NewChoice], Field(min_length=2, max_length=CHOICE_LIMIT)] | None = None
     slots: Annotated[int, Field(ge=1, le=100)] = 1
 
-    def choices(self) -> tuple[Choice, ...]:
-        """Return the choices; the three default ones where the request names none."""
-        return DEFAULT_CHOICES if self.decisions is None else tuple(decision.choice() for decision in self.decisions)
+    def definition(self, name: str) -> QueueDefinition:
+        """Return the domain value; its choices are the three default ones where the request names none."""
+        choices = DEFAULT_CHOICES if self.decisions is None else tuple(decision.choice() for decision in self.decisions)
+        return QueueDefinition(name=name, instructions=self.instructions, choices=choices, slots=self.slots)
 
 
 class ChoiceOut(ResponseModel):
@@ -128,80 +128,3 @@ class AddedOut(ResponseModel):
 
     added: int
     present: int
-
-
-class ClaimedItem(ResponseModel):
-    """The item of a claim, as its reviewer sees it."""
-
-    id: str
-    source: str
-    payload: dict[str, Any]
-
-
-class ClaimOut(ResponseModel):
-    """A claim; the decision sends `nonce` back, which proves that the item was displayed."""
-
-    id: str
-    queue: Name
-    nonce: str
-    lease_until: datetime
-    item: ClaimedItem
-
-    @classmethod
-    def of(cls, claim: Claim) -> "ClaimOut":
-        """Build the wire model from the domain value."""
-        return cls.model_validate(claim)
-
-
-class Submission(RequestModel):
-    """A reviewer's decision on a claimed item."""
-
-    nonce: Annotated[str, Field(min_length=1, max_length=200)]
-    decision: NonEmptyText
-    comment: Annotated[str, Field(max_length=10_000)] = ""
-
-
-class DecisionOut(ResponseModel):
-    """A decision as it was stored."""
-
-    claim: str
-    item: str
-    source: str
-    reviewer: str
-    reviewer_id: str
-    decision: str
-    comment: str
-    at: datetime
-
-
-class ExportedDecision(DecisionOut):
-    """A decision with its item's payload and inclusion probability."""
-
-    probability: float
-    payload: dict[str, Any]
-
-
-class HeartbeatOut(ResponseModel):
-    """The new end of the lease."""
-
-    lease_until: datetime
-
-
-class CoefficientOut(ResponseModel):
-    """A chance-corrected coefficient of agreement, or why it is undefined; `low` and `high` are its 95 % interval."""
-
-    coefficient: str
-    value: float | None
-    reason: str | None
-    low: float | None
-    high: float | None
-
-
-class AgreementOut(ResponseModel):
-    """The agreement of a queue's reviewers, over the items with at least two decisions."""
-
-    items: int
-    reviewers: int
-    percent: float | None
-    coefficients: list[CoefficientOut]
-    disagreements: list[str]

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from functools import partial
 
 from promptuary.access.unit_of_work import UnitOfWork
-from promptuary.review import store
-from promptuary.review.service import ReviewService
+from promptuary.review.labels import store
+from promptuary.review.queues.service import QueueService
 
 BOOTSTRAP_SEED = 1
 BOOTSTRAP_RESAMPLES = 199
@@ -49,7 +49,7 @@ def compute_agreement(unit: UnitOfWork, name: str) -> ReviewerAgreement:
     """
     from promptuary.statistics.agreement import DistanceMetric, agreement_interval, gwet_ac1, krippendorff_alpha
 
-    queue = ReviewService(unit).queue(name).queue
+    queue = QueueService(unit).find(name)
     decisions = store.list_decisions_by_source(unit.session, queue)
     reviewers = sorted({reviewer for by_reviewer in decisions.values() for reviewer in by_reviewer})
     shared = {source: by_reviewer for source, by_reviewer in decisions.items() if len(by_reviewer) >= 2}

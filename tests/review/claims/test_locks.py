@@ -4,14 +4,17 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from operator import attrgetter
 from typing import Any, TypeVar
 
 import pytest
 
 from promptuary.core.errors import Conflict
-from promptuary.review import claim_store, store
-from promptuary.review.choice import Choice
-from promptuary.review.service import NewItem
+from promptuary.review.claims import store as claim_store
+from promptuary.review.labels import store as decision_store
+from promptuary.review.queues import store as queue_store
+from promptuary.review.queues.choice import Choice
+from promptuary.review.queues.service import NewItem
 
 T = TypeVar("T")
 CreateFilledQueue = Callable[..., None]
@@ -69,7 +72,7 @@ def call(reviews_as: Any) -> Callable[..., Callable[[], Any]]:
     def make(reviewer: str, method: str, *args: Any) -> Callable[[], Any]:
         def run() -> Any:
             with reviews_as(reviewer) as reviews:
-                return getattr(reviews, method)(*args)
+                return attrgetter(method)(reviews)(*args)
 
         return run
 
@@ -80,9 +83,11 @@ def test_a_changed_queue_keeps_a_decision_that_is_being_made(
     database: Any, call: Any, create_filled_queue: CreateFilledQueue, run_interleaved: Any
 ) -> None:
     create_filled_queue("triage", 1)
-    claim = call("ann", "claim", "triage")().claim
-    submit = call("ann", "submit", claim.id, claim.nonce, "approve")
-    decided, changed = run_interleaved(store, "add_decision", submit, call("author", "put_queue", "triage", "", YES_NO))
+    claim = call("ann", "claims.claim", "triage")().claim
+    submit = call("ann", "claims.submit", claim.id, claim.nonce, "approve")
+    decided, changed = run_interleaved(
+        decision_store, "add_decision", submit, call("author", "put_queue", "triage", "", YES_NO)
+    )
     assert decided.result().decision == "approve"
     with pytest.raises(Conflict, match="has decisions 'approve'"):
         changed.result()
@@ -92,7 +97,9 @@ def test_two_claims_at_once_are_of_two_items(
     database: Any, call: Any, create_filled_queue: CreateFilledQueue, run_interleaved: Any
 ) -> None:
     create_filled_queue("triage", 2)
-    futures = run_interleaved(claim_store, "find_next_item", call("ann", "claim", "triage"), call("ben", "claim", "triage"))
+    futures = run_interleaved(
+        claim_store, "find_next_item", call("ann", "claims.claim", "triage"), call("ben", "claims.claim", "triage")
+    )
     assert [future.result().claim.item.source for future in futures] == ["item-0", "item-1"]
 
 
@@ -100,9 +107,9 @@ def test_one_claim_submitted_twice_at_once_is_decided_once(
     database: Any, call: Any, create_filled_queue: CreateFilledQueue, run_interleaved: Any
 ) -> None:
     create_filled_queue("triage", 1, slots=2)
-    claim = call("ann", "claim", "triage")().claim
-    submit = call("ann", "submit", claim.id, claim.nonce, "approve")
-    first, second = run_interleaved(store, "add_decision", submit, submit)
+    claim = call("ann", "claims.claim", "triage")().claim
+    submit = call("ann", "claims.submit", claim.id, claim.nonce, "approve")
+    first, second = run_interleaved(decision_store, "add_decision", submit, submit)
     assert first.result().decision == "approve"
     with pytest.raises(Conflict, match="submitted already"):
         second.result()
@@ -112,13 +119,13 @@ def test_one_source_added_twice_at_once_is_one_item(
     database: Any, call: Any, create_filled_queue: CreateFilledQueue, run_interleaved: Any
 ) -> None:
     create_filled_queue("triage", 0)
-    add = call("author", "add_items", "triage", [NewItem("a", {})])
-    first, second = run_interleaved(store, "find_known_sources", add, add)
+    add = call("author", "queues.add_items", "triage", [NewItem("a", {})])
+    first, second = run_interleaved(queue_store, "find_known_sources", add, add)
     assert [(future.result().added, future.result().present) for future in (first, second)] == [(1, 0), (0, 1)]
 
 
 def test_a_queue_created_twice_at_once_has_the_later_definition(database: Any, call: Any, run_interleaved: Any) -> None:
     create, change = call("ann", "put_queue", "triage", "first"), call("ben", "put_queue", "triage", "second")
-    created, changed = run_interleaved(store, "add_queue", create, change)
+    created, changed = run_interleaved(queue_store, "add_queue", create, change)
     assert [future.result().queue.instructions for future in (created, changed)] == ["first", "second"]
-    assert call("ann", "queue", "triage")().queue.instructions == "second"
+    assert call("ann", "queues.queue", "triage")().queue.instructions == "second"

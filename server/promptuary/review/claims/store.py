@@ -4,15 +4,32 @@ A reviewer is passed as the identities that rows may contain for them: one, and 
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import and_, exists, func
 from sqlmodel import Session, col, select, update
 
-from promptuary.review.store import Claim, ClaimState, Item, Queue, is_decided_by, item_from_row
-from promptuary.review.tables import ClaimRow, ItemRow, QueueRow
+from promptuary.review.queues.queue import Item, Queue
+from promptuary.review.queues.store import is_decided_by, item_from_row
+from promptuary.review.tables import ClaimRow, ClaimState, ItemRow, QueueRow
+
+
+@dataclass(frozen=True)
+class Claim:
+    """An item leased to one reviewer; it does not contain the decisions of others."""
+
+    id: str
+    queue: str
+    item: Item
+    nonce: str
+    state: ClaimState
+    lease_until: datetime
+
+    def is_live(self, now: datetime) -> bool:
+        """Return whether the lease is still valid."""
+        return self.state is ClaimState.LEASED and now < self.lease_until
 
 
 def find_next_item(session: Session, queue: Queue, reviewer: Sequence[str], now: datetime) -> Item | None:

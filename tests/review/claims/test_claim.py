@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from promptuary.access import audit
 from promptuary.core.errors import Conflict, InvalidRequest, NotFound
-from promptuary.review.store import Claim
+from promptuary.review.claims.store import Claim
 
 ReviewsAs = Callable[[str], Any]
 CreateFilledQueue = Callable[..., None]
@@ -21,7 +21,7 @@ CreateFilledQueue = Callable[..., None]
 
 def claim_next(reviews_as: ReviewsAs, name: str, queue: str = "triage") -> Claim | None:
     with reviews_as(name) as reviews:
-        result = reviews.claim(queue)
+        result = reviews.claims.claim(queue)
     return result.claim if result else None
 
 
@@ -33,7 +33,7 @@ def claim_item(reviews_as: ReviewsAs, name: str) -> Claim:
 
 def submit(reviews_as: ReviewsAs, name: str, claim: Claim, decision: str = "approve") -> None:
     with reviews_as(name) as reviews:
-        reviews.submit(claim.id, claim.nonce, decision)
+        reviews.claims.submit(claim.id, claim.nonce, decision)
 
 
 def test_two_reviewers_get_two_items(database: Any, reviews_as: ReviewsAs, create_filled_queue: CreateFilledQueue) -> None:
@@ -88,7 +88,7 @@ def test_a_heartbeat_extends_the_lease(
     for _ in range(3):
         clock.move(seconds=299)
         with reviews_as("ann") as reviews:
-            reviews.heartbeat(claim.id)
+            reviews.claims.heartbeat(claim.id)
     assert claim_next(reviews_as, "ben") is None
     submit(reviews_as, "ann", claim)
 
@@ -102,7 +102,7 @@ def test_a_skipped_item_goes_to_others_and_comes_back_when_nothing_else_is_left(
         claim = claim_item(reviews_as, "ann")
         sources.append(claim.item.source)
         with reviews_as("ann") as reviews:
-            reviews.skip(claim.id)
+            reviews.claims.skip(claim.id)
         clock.move(seconds=1)
     assert sources == ["item-0", "item-1", "item-2", "item-0", "item-1"]
     assert claim_item(reviews_as, "ben").item.source == "item-0"
@@ -114,7 +114,7 @@ def test_a_released_item_is_as_if_never_taken(
     create_filled_queue("triage", 2)
     claim = claim_item(reviews_as, "ann")
     with reviews_as("ann") as reviews:
-        reviews.release(claim.id)
+        reviews.claims.release(claim.id)
     assert claim_item(reviews_as, "ben").item == claim.item
 
 
@@ -125,7 +125,7 @@ def test_a_claim_is_decided_once(database: Any, reviews_as: ReviewsAs, create_fi
     with pytest.raises(Conflict, match="submitted already"):
         submit(reviews_as, "ann", claim, "reject")
     with reviews_as("author") as reviews:
-        assert [decision.decision for decision in reviews.decisions("triage", 10, None).items] == ["approve"]
+        assert [decision.decision for decision in reviews.decisions.decisions("triage", 10, None).items] == ["approve"]
 
 
 def test_the_decision_on_something_that_was_not_shown_is_refused(
@@ -136,9 +136,9 @@ def test_the_decision_on_something_that_was_not_shown_is_refused(
     submit(reviews_as, "ann", first)
     second = claim_item(reviews_as, "ann")
     with pytest.raises(Conflict, match="another item was displayed"), reviews_as("ann") as reviews:
-        reviews.submit(second.id, first.nonce, "approve")
+        reviews.claims.submit(second.id, first.nonce, "approve")
     with reviews_as("ann") as reviews:
-        assert reviews.queue("triage").counts.mine == 1
+        assert reviews.queues.queue("triage").counts.mine == 1
 
 
 def test_a_decision_that_the_queue_does_not_have_is_refused(
@@ -160,7 +160,7 @@ def test_another_reviewers_claim_is_not_found(
     create_filled_queue("triage", 1)
     claim = claim_item(reviews_as, "ann")
     with pytest.raises(NotFound), reviews_as("ben") as reviews:
-        getattr(reviews, action)(claim.id, *((claim.nonce, "approve") if action == "submit" else ()))
+        getattr(reviews.claims, action)(claim.id, *((claim.nonce, "approve") if action == "submit" else ()))
 
 
 @pytest.mark.parametrize("ending", ["skip", "release"])
@@ -171,9 +171,9 @@ def test_a_claim_that_has_ended_accepts_no_action(
     create_filled_queue("triage", 1)
     claim = claim_item(reviews_as, "ann")
     with reviews_as("ann") as reviews:
-        getattr(reviews, ending)(claim.id)
+        getattr(reviews.claims, ending)(claim.id)
     with pytest.raises(Conflict), reviews_as("ann") as reviews:
-        getattr(reviews, action)(claim.id, *((claim.nonce, "approve") if action == "submit" else ()))
+        getattr(reviews.claims, action)(claim.id, *((claim.nonce, "approve") if action == "submit" else ()))
 
 
 def test_fewer_slots_refuse_the_claims_that_no_longer_fit(
@@ -194,7 +194,7 @@ def test_every_step_is_in_the_audit(
     create_filled_queue("triage", 2)
     claim = claim_item(reviews_as, "ann")
     with reviews_as("ann") as reviews:
-        reviews.skip(claim.id)
+        reviews.claims.skip(claim.id)
     submit(reviews_as, "ann", claim_item(reviews_as, "ann"))
     with unit_as("admin") as unit:
         from promptuary.access import store
@@ -257,7 +257,7 @@ def test_a_claim_submitted_from_many_windows_at_once_is_one_decision(
     with ThreadPoolExecutor(6) as pool:
         assert sum(pool.map(window, range(6))) == 1
     with reviews_as("author") as reviews:
-        assert len(reviews.decisions("triage", 10, None).items) == 1
+        assert len(reviews.decisions.decisions("triage", 10, None).items) == 1
 
 
 STEPS = st.lists(
@@ -289,17 +289,17 @@ def test_no_item_has_more_decisions_and_claims_than_slots(
         try:
             with reviews_as(name) as reviews:
                 if action == "claim":
-                    result = reviews.claim(queue)
+                    result = reviews.claims.claim(queue)
                     if result:
                         claims[name] = result.claim
                 elif name in claims:
                     arguments = (claims[name].nonce, "approve") if action == "submit" else ()
-                    getattr(reviews, action)(claims[name].id, *arguments)
+                    getattr(reviews.claims, action)(claims[name].id, *arguments)
         except Conflict:
             pass  # an ended claim; the invariant below is the claim of this test
         with reviews_as("author") as reviews:
-            rows = reviews.decisions(queue, 100, None).items
-            counts = reviews.queue(queue).counts
+            rows = reviews.decisions.decisions(queue, 100, None).items
+            counts = reviews.queues.queue(queue).counts
         decided = Counter(row.item for row in rows)
         assert all(number <= slots for number in decided.values())
         assert len({(row.item, row.reviewer) for row in rows}) == len(rows)
@@ -314,5 +314,5 @@ def test_a_skipped_queue_still_offers_its_items(
     for _ in range(4):
         claim = claim_item(reviews_as, "ann")
         with reviews_as("ann") as reviews:
-            reviews.skip(claim.id)
+            reviews.claims.skip(claim.id)
     assert claim_next(reviews_as, "ann") is not None

@@ -19,7 +19,7 @@ from promptuary.evaluation.suites.service import SuiteService
 from promptuary.evaluation.suites.suite import Suite
 from promptuary.prompt.content import Content
 from promptuary.registry.service import Registry
-from promptuary.review.run_items import ResultSelection, select_run_items
+from promptuary.review.queues.run_items import ResultSelection, select_run_items
 
 PASSES = {("one", "v2"): True, ("one", "v1"): False, ("two", "v2"): False, ("two", "v1"): False, ("three", "v2"): True}
 

@@ -1,0 +1,1 @@
+"""Claims: an item leased to one reviewer, with the draft, until the decision."""
