@@ -21,6 +21,7 @@ pytest_plugins = [
     "factories.apps",
     "factories.chat_models",
     "factories.evaluation",
+    "factories.judged_results",
     "factories.context",
     "factories.prompt_search",
 ]

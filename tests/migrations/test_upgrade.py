@@ -25,8 +25,6 @@ APPEND_ONLY = [
     "event",
     "evidence",
     "gold_case",
-    "judge_calibration",
-    "judge_label",
     "label_move",
     "review_schema",
     "version",

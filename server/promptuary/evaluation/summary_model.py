@@ -5,18 +5,26 @@ MLflow are made from them.
 """
 
 from enum import StrEnum
-from typing import Any, Self
+from typing import Self
 
-from pydantic import (
-    ConfigDict,
-    Field,
-    SerializerFunctionWrapHandler,
-    model_serializer,
-)
+from pydantic import Field
 
-from promptuary.evaluation.json_object import JsonObject
-from promptuary.prompt.described_fields import DescribedByFields
+from promptuary.evaluation.judge_figures import CorrectionFigures, JudgeFigures
+from promptuary.evaluation.summary_part import IntervalFigures, SummaryPart, is_empty, is_none
 from promptuary.statistics.verdict import Verdict
+
+__all__ = [
+    "Comparison",
+    "GateKind",
+    "GateResult",
+    "IntervalFigures",
+    "LatencyFigures",
+    "MetricSummary",
+    "Summary",
+    "TokenFigures",
+    "VariantRole",
+    "VariantSummary",
+]
 
 
 class VariantRole(StrEnum):
@@ -39,55 +47,7 @@ class GateKind(StrEnum):
     """The lower confidence bound of the paired difference stays above minus the margin."""
 
 
-def _is_none(value: object) -> bool:
-    return value is None
-
-
-def _is_empty(value: object) -> bool:
-    return not value
-
-
-class _SummaryPart(DescribedByFields):
-    """A frozen part of the summary, made from keyword arguments, from JSON or from an object's attributes.
-
-    A field that was not set, as in the summary of an earlier release, is not written either.
-    """
-
-    model_config = ConfigDict(frozen=True, from_attributes=True)
-
-    @model_serializer(mode="wrap")
-    def _write_set_fields(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        body: JsonObject = handler(self)
-        return {name: value for name, value in body.items() if name in self.model_fields_set}
-
-    def json_body(self) -> dict[str, Any]:
-        """Return the JSON object that is stored and sent."""
-        return self.model_dump(mode="json")
-
-
-class IntervalFigures(_SummaryPart):
-    """An estimate between two confidence bounds; mirrors `promptuary.statistics.interval.Interval`.
-
-    Attributes:
-        estimate: the mean, or the mean of the paired differences.
-        low: the lower bound.
-        high: the upper bound.
-        level: the two-sided confidence level, in (0, 1).
-        method: the formula of the bounds, such as `wilson` or `cluster-robust`.
-        n: the number of cases.
-        clusters: the number of clusters; None where the cases are independent.
-    """
-
-    estimate: float
-    low: float
-    high: float
-    level: float
-    method: str
-    n: int
-    clusters: int | None
-
-
-class MetricSummary(_SummaryPart):
+class MetricSummary(SummaryPart):
     """The mean of one metric under one variant.
 
     Attributes:
@@ -101,21 +61,21 @@ class MetricSummary(_SummaryPart):
     unscored: int
 
 
-class LatencyFigures(_SummaryPart):
+class LatencyFigures(SummaryPart):
     """The latency of a variant's results, in milliseconds."""
 
     median: float
     slowest: float
 
 
-class TokenFigures(_SummaryPart):
+class TokenFigures(SummaryPart):
     """The number of tokens of a variant's results, over all of them."""
 
     input: int
     output: int
 
 
-class VariantSummary(_SummaryPart):
+class VariantSummary(SummaryPart):
     """The figures of one variant.
 
     Attributes:
@@ -145,8 +105,8 @@ class VariantSummary(_SummaryPart):
     version: int | None
     digest: str
     references: tuple[str, ...] = ()
-    target: str | None = Field(default=None, exclude_if=_is_none)
-    target_versions: tuple[str, ...] = Field(default=(), exclude_if=_is_empty)
+    target: str | None = Field(default=None, exclude_if=is_none)
+    target_versions: tuple[str, ...] = Field(default=(), exclude_if=is_empty)
     results: int
     errors: int
     unrunnable: int
@@ -154,10 +114,10 @@ class VariantSummary(_SummaryPart):
     tokens: TokenFigures | None = None
     cost: float | None = None
     metrics: dict[str, MetricSummary]
-    missing: int | None = Field(default=None, exclude_if=_is_none)
+    missing: int | None = Field(default=None, exclude_if=is_none)
 
 
-class Comparison(_SummaryPart):
+class Comparison(SummaryPart):
     """The paired difference candidate − baseline on one metric, over the cases that have a score under both.
 
     Attributes:
@@ -186,8 +146,8 @@ class Comparison(_SummaryPart):
     unpaired: int
     better: tuple[str, ...]
     worse: tuple[str, ...]
-    better_in_all: int | None = Field(default=None, exclude_if=_is_none)
-    worse_in_all: int | None = Field(default=None, exclude_if=_is_none)
+    better_in_all: int | None = Field(default=None, exclude_if=is_none)
+    worse_in_all: int | None = Field(default=None, exclude_if=is_none)
     adjusted: float | None = None
 
     @property
@@ -201,7 +161,7 @@ class Comparison(_SummaryPart):
         return len(self.worse) if self.worse_in_all is None else self.worse_in_all
 
 
-class GateResult(_SummaryPart):
+class GateResult(SummaryPart):
     """One check of the gate on one candidate, with its verdict.
 
     Attributes:
@@ -215,6 +175,8 @@ class GateResult(_SummaryPart):
         interval: of the mean or of the difference; None where no interval decides.
         verdict: of this check.
         sentence: the verdict and its reason, for people.
+        corrected: whether the interval is that of the mean, or difference, corrected by labels of people.
+        missing_labels: how many labels of people are missing for a verdict; None where none are.
     """
 
     metric: str
@@ -227,9 +189,11 @@ class GateResult(_SummaryPart):
     interval: IntervalFigures | None
     verdict: Verdict
     sentence: str
+    corrected: bool = Field(default=False, exclude_if=is_empty)
+    missing_labels: int | None = Field(default=None, exclude_if=is_none)
 
 
-class Summary(_SummaryPart):
+class Summary(SummaryPart):
     """The summary of a finished or stopped run.
 
     Attributes:
@@ -246,6 +210,8 @@ class Summary(_SummaryPart):
         comparisons: each candidate with each baseline of its model, metric by metric.
         gates: every check of the suite's gate on every candidate.
         missing: the number of results that the cost limit prevented; None for a run that it did not stop.
+        judges: each judge of a metric, compared with the labels that people had given when the run finished.
+        corrections: of each judge's metric under each variant, and of each comparison on it, the mean corrected by labels.
     """
 
     verdict: Verdict
@@ -260,7 +226,9 @@ class Summary(_SummaryPart):
     variants: tuple[VariantSummary, ...]
     comparisons: tuple[Comparison, ...]
     gates: tuple[GateResult, ...]
-    missing: int | None = Field(default=None, exclude_if=_is_none)
+    missing: int | None = Field(default=None, exclude_if=is_none)
+    judges: tuple[JudgeFigures, ...] = Field(default=(), exclude_if=is_empty)
+    corrections: tuple[CorrectionFigures, ...] = Field(default=(), exclude_if=is_empty)
 
     @classmethod
     def from_json(cls, body: object) -> Self:

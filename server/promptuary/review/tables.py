@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, Index, Text, UniqueConstraint
+from sqlalchemy import JSON, Index, Text, UniqueConstraint, false
 from sqlmodel import Column, Field, SQLModel
 
 from promptuary.core.database import UtcDateTime
@@ -66,7 +66,7 @@ class ItemRow(SQLModel, table=True):
 
     `selection` is how it came into the queue: in order of priority, or in a random slice with `probability`. `pair_sides`
     are the two outputs of a pair, and `repeat_of` the pair that this one repeats with its sides swapped. `gold` are labels
-    that are known: they are never shown.
+    that are known: they are never shown. `tuning` is true where the item's label tuned a judge, which it then does not grade.
     """
 
     __tablename__ = "review_item"
@@ -85,6 +85,7 @@ class ItemRow(SQLModel, table=True):
     pair_sides: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
     repeat_of: str | None = None
     gold: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
+    tuning: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
     decided: int = 0
     created_at: datetime = Field(sa_type=UtcDateTime)
 
@@ -199,44 +200,3 @@ class GoldCaseRow(SQLModel, table=True):
     accepted_by: str
     reason: str = Field(default="", sa_column=Column(Text, nullable=False))
     accepted_at: datetime = Field(sa_type=UtcDateTime)
-
-
-class JudgeCalibrationRow(SQLModel, table=True):
-    """A judge compared with people's labels: what it is, on which population, and the figures; append-only.
-
-    `judge_digest` covers prompt, model and rubric; `population_digest` how the items were drawn.
-    """
-
-    __tablename__ = "judge_calibration"
-    __table_args__ = (Index("ix_judge_calibration_judge", "project_id", "judge_digest"),)
-
-    id: int | None = Field(default=None, primary_key=True)
-    project_id: int = Field(foreign_key="project.id")
-    judge_digest: str
-    judge: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
-    population_digest: str
-    population: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
-    queue_id: int | None = Field(default=None, foreign_key="queue.id")
-    field: str
-    figures: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
-    created_by: str
-    created_at: datetime = Field(sa_type=UtcDateTime)
-
-
-class JudgeLabelRow(SQLModel, table=True):
-    """One item whose label a judge was tuned with, or is graded with; an item that tuned a judge does not grade it.
-
-    `purpose` is `tune` or `grade`. `item_key` identifies the case beyond one queue, so that a copy is recognized.
-    """
-
-    __tablename__ = "judge_label"
-    __table_args__ = (UniqueConstraint("project_id", "judge_digest", "item_key", "purpose"),)
-
-    id: int | None = Field(default=None, primary_key=True)
-    project_id: int = Field(foreign_key="project.id")
-    judge_digest: str
-    item_key: str
-    purpose: str
-    item_id: str | None = Field(default=None, foreign_key="review_item.id")
-    calibration_id: int | None = Field(default=None, foreign_key="judge_calibration.id")
-    created_at: datetime = Field(sa_type=UtcDateTime)

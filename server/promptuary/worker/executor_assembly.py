@@ -14,6 +14,7 @@ from promptuary.evaluation.execution.executor import RunExecutor
 from promptuary.evaluation.execution.finished_run_events import FinishedRunEvents
 from promptuary.evaluation.runs.store import Run
 from promptuary.models.chat_models import ChatModels
+from promptuary.review.calibration.human_labels import ReviewedLabels
 from promptuary.scheduling.drop_alerts import DropAlerts
 from promptuary.worker.database import open_worker_database
 
@@ -37,6 +38,7 @@ def build_executor(
         embed=lambda texts: retrieval.backend.embedder.embed(texts),
         run_remotely=run_remotely,
         listeners=(DropAlerts(), FinishedRunEvents()),
+        human_labels=ReviewedLabels(),
     )
 
 

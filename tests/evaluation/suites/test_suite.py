@@ -266,3 +266,40 @@ def test_a_suite_or_dataset_that_is_missing_is_named(tmp_path: Path) -> None:
     path = suite_file(tmp_path, json.dumps({**GOOD, "dataset": "gone.jsonl"}))
     with pytest.raises(InvalidFile, match=r"gone\.jsonl does not exist"):
         read_suite(path)
+
+
+JUDGED = {"type": "llm-rubric", "value": "is polite", "model": "echo:", "name": "rubric"}
+
+
+@pytest.mark.parametrize(
+    ("demand", "message"),
+    [
+        ({"metric": "exact", "at_least": 0.8, "corrected": True}, "goes with a metric that a model judges"),
+        ({"metric": "score", "at_least": 0.8, "judge": {"sensitivity": 0.8}}, "the judged metrics are rubric"),
+        ({"metric": "rubric", "every": True, "corrected": True}, "does not go with `every`"),
+        ({"metric": "rubric", "at_least": 0.8, "judge": {}}, "takes sensitivity, specificity or both"),
+        ({"metric": "rubric", "at_least": 0.8, "judge": {"sensitivity": 1.2}}, "less than or equal to 1"),
+        ({"metric": "rubric", "at_least": 0.8, "judge": {"kappa": 0.6}}, "Extra inputs"),
+    ],
+)
+def test_a_demand_on_a_judge_that_cannot_be_meant_is_refused(suite_of: Any, demand: Any, message: str) -> None:
+    exact = {"type": "equals", "value": "{{expected}}", "name": "exact"}
+    with pytest.raises(ValidationError, match=message):
+        suite_of(scorers=[exact, JUDGED], gate=[demand])
+
+
+def test_a_gate_that_labels_decide_does_not_stop_early(suite_of: Any) -> None:
+    gate = [{"metric": "rubric", "at_least": 0.8, "corrected": True}]
+    with pytest.raises(ValidationError, match="leave `early_stop` out"):
+        suite_of(scorers=[JUDGED], gate=gate, early_stop=True)
+
+
+def test_a_judge_in_a_set_may_have_a_demand(suite_of: Any) -> None:
+    gate = [{"metric": "rubric", "at_least": 0.8, "judge": {"specificity": 0.7}}]
+    suite = suite_of(scorers=[{"type": "assert-set", "assert": [JUDGED]}], gate=gate)
+    assert suite_to_json(suite)["gate"][0]["judge"] == {"sensitivity": None, "specificity": 0.7}
+
+
+def test_a_gate_without_a_demand_on_a_judge_keeps_its_form(suite_of: Any) -> None:
+    suite = suite_of(gate=[{"metric": "exact", "at_least": 0.8}])
+    assert suite_to_json(suite)["gate"] == [{"metric": "exact", "at_least": 0.8, "not_worse_than": None, "by": None}]

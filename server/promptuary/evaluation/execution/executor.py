@@ -25,6 +25,7 @@ from promptuary.evaluation.execution.result_loop import ExecutionSignals, Interr
 from promptuary.evaluation.execution.resume import start_or_resume_run
 from promptuary.evaluation.execution.work import WorkItem, dataset_cases
 from promptuary.evaluation.json_object import JsonObject
+from promptuary.evaluation.judges.labels import HumanLabels
 from promptuary.evaluation.plan import CaseResult
 from promptuary.evaluation.runs import store
 from promptuary.evaluation.runs.store import Run
@@ -54,6 +55,7 @@ class RunExecutor:
         embed: converts texts to rows of unit length, for scorers.
         run_remotely: runs items on a cluster and yields their results as `Runner.run` does; None runs them in this process.
         listeners: are notified of runs that finish.
+        human_labels: reads what people decided on the results of judged metrics; None where there are no reviews.
         grace: seconds for the items in flight of a run that is interrupted.
     """
 
@@ -65,6 +67,7 @@ class RunExecutor:
     embed: Callable[[Sequence[str]], Any]
     run_remotely: Callable[[Run, Iterable[WorkItem]], AsyncGenerator[list[CaseResult], None]] | None = None
     listeners: Sequence[FinishedRunListener] = ()
+    human_labels: HumanLabels | None = None
     grace: float = GRACE_SECONDS
 
     @cached_property
@@ -187,7 +190,7 @@ class RunExecutor:
 
     @cached_property
     def _finisher(self) -> RunFinisher:
-        return RunFinisher(self.database, self.clock, self.listeners)
+        return RunFinisher(self.database, self.clock, self.listeners, self.human_labels)
 
     def _read(self, run: Run) -> Run:
         with self.database.read() as session:

@@ -16,6 +16,7 @@ from promptuary.evaluation.evidence.builder import build_evidence
 from promptuary.evaluation.execution.costs.cost_limit import cost_limit_message, with_missing
 from promptuary.evaluation.execution.finished_run import FinishedRun, FinishedRunListener
 from promptuary.evaluation.execution.lease import ACTOR, LeaseLost
+from promptuary.evaluation.judges.labels import HumanLabels
 from promptuary.evaluation.plan import Plan
 from promptuary.evaluation.runs import store
 from promptuary.evaluation.runs.context_digests import collection_digests
@@ -53,11 +54,13 @@ class RunFinisher:
         database: contains the runs.
         clock: returns the current time.
         listeners: are notified of runs that finish.
+        human_labels: reads what people decided on results; None where there are no reviews.
     """
 
     database: Database
     clock: Clock
     listeners: Sequence[FinishedRunListener] = ()
+    human_labels: HumanLabels | None = None
 
     def summarise(self, run: Run, suite: Suite, scorers: Sequence[str], order: CaseOrder | None) -> Summary:
         """Compute the summary of a run from its results.
@@ -68,12 +71,13 @@ class RunFinisher:
             scorers: the names of its scorers.
             order: of a run that may stop early, as far as its cases are complete.
         """
-        from promptuary.evaluation.verdict.summary import summarise  # loads numpy
+        from promptuary.evaluation.verdict.summary import SummaryContext, summarise  # loads numpy
 
         with self.database.read() as session:
             clusters = dataset_store.list_clusters(session, run.plan.dataset.id)
             figures = store.iterate_figures(session, run.id)
-            summary = summarise(run.plan, suite, clusters, figures, scorers, order)
+            labels = self.human_labels.read(session, run.project, run.id, run.plan) if self.human_labels else {}
+            summary = summarise(run.plan, suite, clusters, figures, scorers, SummaryContext(order, labels))
             return with_stated_versions(summary, run.plan, lambda variant: store.stated_versions(session, run.id, variant))
 
     def finish(self, run: Run, summary: Summary, order: CaseOrder | None) -> None:

@@ -245,3 +245,34 @@ def erase_results(session: Session, run: str, variants: Sequence[str]) -> int:
     session.exec(update(ResultRow).where(*selected, col(ResultRow.error).is_not(None)).values(error=_ERASED))
     emptied = update(ResultRow).where(*selected).values(output=None, detail={})
     return len(session.execute(emptied.returning(col(ResultRow.ordinal))).all())
+
+
+_POSITIONS_BATCH = 500
+
+
+def results_at(session: Session, run: str, ordinals: Sequence[int]) -> dict[int, CaseResult]:
+    """Return the results at some positions of a run's plan, by position; those that are not there are left out."""
+    results: dict[int, CaseResult] = {}
+    for first in range(0, len(ordinals), _POSITIONS_BATCH):
+        batch = ordinals[first : first + _POSITIONS_BATCH]
+        for row in session.exec(select(ResultRow).where(ResultRow.run_id == run, col(ResultRow.ordinal).in_(batch))):
+            results[row.ordinal] = _result(row)
+    return results
+
+
+def count_answered(session: Session, run: str) -> dict[str, int]:
+    """Return the number of results with an output by variant."""
+    query = select(ResultRow.variant, func.count()).where(ResultRow.run_id == run, col(ResultRow.output).is_not(None))
+    return dict(session.exec(query.group_by(col(ResultRow.variant))).all())
+
+
+def outputs_by_case(session: Session, run: str, cases: Sequence[str]) -> dict[tuple[str, str, int], str]:
+    """Return the outputs of some cases by variant, case and repeat."""
+    outputs: dict[tuple[str, str, int], str] = {}
+    for first in range(0, len(cases), _POSITIONS_BATCH):
+        query = select(ResultRow.variant, ResultRow.case_id, ResultRow.repeat, ResultRow.output)
+        query = query.where(ResultRow.run_id == run, col(ResultRow.case_id).in_(cases[first : first + _POSITIONS_BATCH]))
+        for variant, case_id, repeat, output in session.exec(query):
+            if output is not None:
+                outputs[variant, case_id, repeat] = output
+    return outputs

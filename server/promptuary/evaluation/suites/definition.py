@@ -8,13 +8,15 @@ from promptuary.evaluation.json_object import JsonObject
 
 
 class GateDefinition(TypedDict):
-    """One demand on a metric, as `suites.suite.GateSpec` writes it."""
+    """One demand on a metric, as `suites.gate_spec.GateSpec` writes it."""
 
     metric: str
     every: NotRequired[bool]
     at_least: float | None
     not_worse_than: str | None
     by: float | None
+    corrected: NotRequired[bool]
+    judge: NotRequired[JsonObject]
 
 
 class SuiteDefinition(TypedDict):

@@ -17,10 +17,12 @@ from promptuary.evaluation.applications.spec import Label, OutputsSource, Target
 from promptuary.evaluation.datasets.case_file import read_case_file
 from promptuary.evaluation.datasets.case_spool import CaseSpool
 from promptuary.evaluation.json_object import JsonObject
+from promptuary.evaluation.scorers.catalog import find_scorer_type
 from promptuary.evaluation.scorers.file_values import inline_files
-from promptuary.evaluation.scorers.spec import NESTED_LIMIT, LocatedError, ScorerSpec, validate_with_errors
+from promptuary.evaluation.scorers.spec import INVERSE, NESTED_LIMIT, LocatedError, ScorerSpec, validate_with_errors
 from promptuary.evaluation.scorers.transforms.steps import TransformValue
 from promptuary.evaluation.suites.definition import SuiteDefinition
+from promptuary.evaluation.suites.gate_spec import GateSpec, UnitInterval, judge_demand_errors
 from promptuary.evaluation.suites.subject import subject_errors
 from promptuary.evaluation.suites.target_files import inline_functions, read_outputs
 from promptuary.evaluation.suites.transform_files import inline_suite_transforms
@@ -37,25 +39,6 @@ __all__ = ["GateSpec", "ScorerSpec", "Suite", "SuiteFile", "read_suite", "suite_
 
 
 Provider = Annotated[str, Field(max_length=100, pattern=r"^[a-z0-9_]+$")]
-UnitInterval = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
-
-
-class GateSpec(RequestModel):
-    """One demand on a metric: a floor for its lower confidence bound, or a loss against a baseline that must be excluded.
-
-    Or `every` case has the full score: then the demand is on these cases alone, and they are no sample of others.
-    """
-
-    metric: str
-    every: bool = Field(default=False, exclude_if=lambda every: not every)  # so that suites keep their digests
-    at_least: UnitInterval | None = None
-    not_worse_than: Annotated[str, Field(min_length=1, max_length=200)] | None = None
-    by: UnitInterval | None = None
-
-    @model_validator(mode="wrap")
-    @classmethod
-    def _check_demand(cls, value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
-        return validate_with_errors(value, handler, _gate_errors(value) if isinstance(value, dict) else ())
 
 
 class LimitSpec(RequestModel):
@@ -217,21 +200,12 @@ def _with_files(body: JsonObject, folder: Path, field_errors: list[FieldError]) 
     return {**body, "scorers": inlined}
 
 
-def _gate_errors(gate: JsonObject) -> Iterator[LocatedError]:
-    floor, baseline, margin = (gate.get(key) is not None for key in ("at_least", "not_worse_than", "by"))
-    if floor + baseline + (gate.get("every") is True) != 1:
-        yield (), "takes one demand: at_least, or not_worse_than with by, or every: true"
-    if baseline and not margin:
-        yield ("by",), "is required with not_worse_than: the loss that is accepted, as in 0.02"
-    if margin and not baseline:
-        yield ("by",), "goes with not_worse_than only"
-
-
 def _suite_errors(suite: JsonObject) -> Iterator[LocatedError]:
     yield from subject_errors(suite)
     scorers, gates, models = (suite.get(key) for key in ("scorers", "gate", "models"))
     names: list[str] = []
     nested: list[str] = []
+    judged: list[str] = []
     for number, scorer in enumerate(scorers if isinstance(scorers, list) else ()):
         fields = scorer if isinstance(scorer, dict) else scorer.model_dump() if isinstance(scorer, ScorerSpec) else {}
         name = fields.get("name") or fields.get("type")
@@ -240,10 +214,13 @@ def _suite_errors(suite: JsonObject) -> Iterator[LocatedError]:
                 yield ("scorers", number, "name"), f"'{name}' is the name of an earlier scorer; give each its own"
             names.append(name)
         nested += _nested_names(fields)
+        judged += _judged_names(fields)
     for number, gate in enumerate(gates if isinstance(gates, list) else ()):
         metric = gate.get("metric") if isinstance(gate, dict) else getattr(gate, "metric", None)
         if suite.get("early_stop") is True and (gate.get("every") if isinstance(gate, dict) else getattr(gate, "every", None)):
             yield ("gate", number, "every"), "needs all cases, so the run cannot stop early: leave `early_stop` out"
+        demand = gate if isinstance(gate, dict) else gate.model_dump() if isinstance(gate, GateSpec) else {}
+        yield from judge_demand_errors(number, demand, judged, early_stop=suite.get("early_stop") is True)
         if isinstance(metric, str) and metric not in (*names, *nested, "pass", "score"):
             known = ", ".join(filter(None, dict.fromkeys((*names, *nested)))) or "none"
             yield ("gate", number, "metric"), f"no scorer has the metric '{metric}'; the metrics are {known}, pass and score"
@@ -272,3 +249,15 @@ def _nested_names(fields: JsonObject, depth: int = 0) -> Iterator[str]:
             if isinstance(scorer.get("name"), str):
                 yield scorer["name"]
             yield from _nested_names(scorer, depth + 1)
+
+
+def _judged_names(fields: JsonObject, depth: int = 0) -> Iterator[str]:
+    """Yield the metrics of a scorer, and of those inside it, that a model judges."""
+    type_name, name = fields.get("type"), fields.get("name")
+    scorer_type = find_scorer_type(type_name.removeprefix(INVERSE)) if isinstance(type_name, str) else None
+    if scorer_type is not None and scorer_type.judged and (depth == 0 or isinstance(name, str)):
+        yield str(name or type_name)
+    nested = fields.get("assert")
+    for scorer in nested if isinstance(nested, list) and depth < NESTED_LIMIT else ():
+        if isinstance(scorer, dict):
+            yield from _judged_names(scorer, depth + 1)

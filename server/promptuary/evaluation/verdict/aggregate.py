@@ -92,6 +92,13 @@ class VariantAggregate:
         scored = self._scored.get(metric, self.results - unscored if metric in self._values else 0)
         return MetricScores(CaseMeans(self._positions, means), scored, unscored)
 
+    def unit_values(self, metric: str) -> Iterator[tuple[tuple[str, int], float]]:
+        """Yield the case's id and the repeat of each result that has a value on a metric, with the value."""
+        cases = tuple(self._positions)
+        for index, value in enumerate(self._values.get(metric, ())):
+            if not math.isnan(value):
+                yield (cases[index // self._repeats], index % self._repeats), value
+
     @property
     def latency_ms(self) -> LatencyFigures | None:
         """The median and the largest latency; None where no result has one."""

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from promptuary.evaluation.plan import Plan, Variant
-from promptuary.evaluation.suites.suite import GateSpec, Suite
+from promptuary.evaluation.suites.gate_spec import GateSpec
+from promptuary.evaluation.suites.suite import Suite
 from promptuary.evaluation.summary_model import GateKind, GateResult, IntervalFigures, VariantRole
 from promptuary.evaluation.verdict.comparison import (
     CONFIDENCE_LEVEL,
@@ -19,7 +20,10 @@ from promptuary.evaluation.verdict.comparison import (
     difference_interval,
     metric_interval,
 )
+from promptuary.evaluation.verdict.correction import LabelCorrections, Uncorrected
+from promptuary.evaluation.verdict.judge_demand import unmet_judge_demand
 from promptuary.statistics.interval import Interval
+from promptuary.statistics.judges.correction import Correction
 from promptuary.statistics.paired import holm_step_down
 from promptuary.statistics.verdict import Verdict, floor_verdict, non_inferiority_verdict, worst_verdict
 
@@ -58,10 +62,11 @@ class GateCheck:
 
 @dataclass(frozen=True)
 class SettledCheck(GateCheck):
-    """A check that needs no interval: its verdict, and the sentence with the reason."""
+    """A check that needs no interval: its verdict, the sentence with the reason, and how many labels of people are missing."""
 
     verdict: Verdict
     sentence: str
+    missing_labels: int | None = None
 
 
 @dataclass(frozen=True)
@@ -71,10 +76,19 @@ class IntervalCheck(GateCheck):
     Attributes:
         interval_at: computes the interval at a confidence level.
         unpaired: the number of cases with a score on one side only; 0 for a check without a baseline.
+        correction: of the interval by labels of people; None for a check on the scores alone.
     """
 
     interval_at: Callable[[float], Interval]
     unpaired: int = 0
+    correction: Correction | None = None
+
+    @property
+    def further_labels(self) -> int | None:
+        """How many more labels would show on which side of the bound the estimate lies; None where labels do not decide."""
+        if self.correction is None:
+            return None
+        return self.correction.further_labels(abs(self.correction.interval.estimate - self.bound))
 
     def verdict_at(self, level: float) -> Verdict:
         """Judge the check at a confidence level."""
@@ -84,7 +98,9 @@ class IntervalCheck(GateCheck):
         return non_inferiority_verdict(interval, self.spec.by or 0.0)
 
 
-def judge_gate(plan: Plan, suite: Suite, scores: ScoreTable, design: SamplingDesign) -> list[GateResult]:
+def judge_gate(
+    plan: Plan, suite: Suite, scores: ScoreTable, design: SamplingDesign, corrections: LabelCorrections | None = None
+) -> list[GateResult]:
     """Judge a suite's gate.
 
     Args:
@@ -92,11 +108,12 @@ def judge_gate(plan: Plan, suite: Suite, scores: ScoreTable, design: SamplingDes
         suite: whose gate it is.
         scores: of every variant on every metric that the gate names.
         design: how the cases were sampled.
+        corrections: of judged metrics by labels of people; a suite without demands on these needs none.
 
     Returns:
         One result for each check and candidate, in the gate's order.
     """
-    checks = list(_build_checks(plan, suite, scores, design))
+    checks = [_with_labels(check, corrections) for check in _build_checks(plan, suite, scores, design)]
     interval_checks = [check for check in checks if isinstance(check, IntervalCheck)]
 
     def is_regression(index: int, level: float) -> bool:
@@ -105,7 +122,7 @@ def judge_gate(plan: Plan, suite: Suite, scores: ScoreTable, design: SamplingDes
     rejected = holm_step_down(is_regression, len(interval_checks), CONFIDENCE_LEVEL)
     regressions = {id(interval_checks[index]) for index in rejected}
     return [
-        _gate_result(check, None, check.verdict, check.sentence)
+        _gate_result(check, None, check.verdict, check.sentence, check.missing_labels)
         if isinstance(check, SettledCheck)
         else _judge(check, proven_regression=id(check) in regressions)
         for check in checks
@@ -134,6 +151,40 @@ def _build_checks(
                 yield _check_floor(spec, candidate, own, design)
             else:
                 yield _check_against_baseline(spec, candidate, plan, scores, design)
+
+
+def _with_labels(check: SettledCheck | IntervalCheck, corrections: LabelCorrections | None) -> SettledCheck | IntervalCheck:
+    """Return a check as labels of people decide it, where its demand needs them."""
+    spec = check.spec
+    if not spec.needs_labels or isinstance(check, SettledCheck) or corrections is None:
+        return check
+
+    def inconclusive(reason: str, missing: int | None) -> SettledCheck:
+        subject = f"{spec.metric} of {check.candidate.name}" + (f" minus {check.baseline.name}" if check.baseline else "")
+        sentence = f"{subject} is not decided: {reason}"
+        return SettledCheck(spec, check.candidate, check.baseline, Verdict.INCONCLUSIVE, sentence, missing)
+
+    unmet = unmet_judge_demand(corrections.labels[spec.metric].judge, spec.judge)
+    if unmet is not None:
+        return inconclusive(unmet.reason, unmet.missing)
+    if not spec.corrected:
+        return check
+
+    def corrected_at(level: float) -> Correction | Uncorrected:
+        if check.baseline is None:
+            return corrections.mean(check.candidate.name, spec.metric, level)
+        return corrections.difference(check.candidate.name, check.baseline.name, spec.metric, level)
+
+    def interval_at(level: float) -> Interval:
+        correction = corrected_at(level)
+        assert isinstance(correction, Correction)  # as at the level below
+        return correction.interval
+
+    correction = corrected_at(CONFIDENCE_LEVEL)
+    if isinstance(correction, Uncorrected):
+        missing = "" if correction.missing is None else f"; {correction.missing} labels are missing"
+        return inconclusive(f"{correction.reason}{missing}", correction.missing)
+    return IntervalCheck(spec, check.candidate, check.baseline, interval_at, check.unpaired, correction)
 
 
 def _check_every_case(spec: GateSpec, candidate: Variant, scores: MetricScores) -> SettledCheck:
@@ -186,7 +237,9 @@ def _unscored(spec: GateSpec, candidate: Variant, baseline: Variant | None = Non
 def _judge(check: IntervalCheck, *, proven_regression: bool) -> GateResult:
     """Judge one check at the unadjusted 95 % level; a regression counts only where the step-down procedure shows it."""
     interval, verdict = check.interval_at(CONFIDENCE_LEVEL), check.verdict_at(CONFIDENCE_LEVEL)
-    reason = _reason(check, verdict, proven_regression=proven_regression)
+    reason, missing = _reason(check, verdict, proven_regression=proven_regression), None
+    if verdict is Verdict.INCONCLUSIVE and check.correction is not None:
+        missing = check.further_labels
     if verdict is Verdict.REGRESSION and not proven_regression:
         verdict = Verdict.INCONCLUSIVE
     difference = f" minus {check.baseline.name}" if check.baseline else ""
@@ -194,14 +247,19 @@ def _judge(check: IntervalCheck, *, proven_regression: bool) -> GateResult:
     figures = f"{_format(interval.estimate)}, {CONFIDENCE_LEVEL:.0%} interval {low} to {high}"
     subject = f"{check.spec.metric} of {check.candidate.name}{difference}"
     unpaired = f" ({check.unpaired} more have a score on one side only)" if check.unpaired else ""
-    sentence = f"{subject} is {figures} over {interval.n} cases{unpaired}; {reason}"
-    return _gate_result(check, IntervalFigures.model_validate(interval), verdict, sentence)
+    corrected = f", corrected by {check.correction.labels} labels" if check.correction else ""
+    sentence = f"{subject} is {figures} over {interval.n} cases{unpaired}{corrected}; {reason}"
+    return _gate_result(check, IntervalFigures.model_validate(interval), verdict, sentence, missing)
 
 
 def _reason(check: IntervalCheck, verdict: Verdict, *, proven_regression: bool) -> str:
     bound = _format(check.bound)
     if verdict is Verdict.PASS:
         return f"the lower bound {'reaches' if check.kind is GateKind.AT_LEAST else 'stays above'} {bound}"
+    if verdict is Verdict.INCONCLUSIVE and check.correction is not None:
+        further = check.further_labels
+        remedy = f"about {further} more labels would decide it" if further else "only more cases with labels would narrow it"
+        return f"the interval contains {bound}; {remedy}"
     if verdict is Verdict.INCONCLUSIVE:
         return f"the interval contains {bound}; more cases or repeats would narrow it"
     if proven_regression:
@@ -209,7 +267,9 @@ def _reason(check: IntervalCheck, verdict: Verdict, *, proven_regression: bool) 
     return f"the upper bound is below {bound}, but not by enough for one of several checks"
 
 
-def _gate_result(check: GateCheck, interval: IntervalFigures | None, verdict: Verdict, sentence: str) -> GateResult:
+def _gate_result(
+    check: GateCheck, interval: IntervalFigures | None, verdict: Verdict, sentence: str, missing_labels: int | None
+) -> GateResult:
     return GateResult(
         metric=check.spec.metric,
         kind=check.kind,
@@ -221,6 +281,8 @@ def _gate_result(check: GateCheck, interval: IntervalFigures | None, verdict: Ve
         interval=interval,
         verdict=verdict,
         sentence=sentence,
+        corrected=isinstance(check, IntervalCheck) and check.correction is not None,
+        missing_labels=missing_labels,
     )
 
 

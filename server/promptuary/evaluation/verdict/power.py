@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from promptuary.evaluation.plan import CaseResult
-from promptuary.evaluation.suites.suite import GateSpec, Suite
+from promptuary.evaluation.suites.gate_spec import GateSpec
+from promptuary.evaluation.suites.suite import Suite
 from promptuary.evaluation.summary_model import GateKind
 from promptuary.evaluation.verdict.comparison import CONFIDENCE_LEVEL, CaseClusters, PairedScores, metric_value
 from promptuary.statistics.mean import known_mean, repeat_means

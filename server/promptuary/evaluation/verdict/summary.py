@@ -1,7 +1,10 @@
 """The summary of a run: an interval for every metric, the paired differences, the gate's results and the verdict. Pure."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
+from promptuary.evaluation.judges.identity import judges_of
+from promptuary.evaluation.judges.labels import MetricLabels, unlabelled
 from promptuary.evaluation.plan import PASS, SCORE, CaseResult, Plan, ResultFigures, Variant
 from promptuary.evaluation.suites.suite import Suite
 from promptuary.evaluation.summary_model import (
@@ -9,7 +12,6 @@ from promptuary.evaluation.summary_model import (
     IntervalFigures,
     MetricSummary,
     Summary,
-    VariantRole,
     VariantSummary,
 )
 from promptuary.evaluation.verdict.aggregate import RunAggregate, VariantAggregate
@@ -23,8 +25,26 @@ from promptuary.evaluation.verdict.comparison import (
     metric_interval,
     with_adjusted_p_values,
 )
+from promptuary.evaluation.verdict.correction import LabelCorrections, compared_variants
 from promptuary.evaluation.verdict.gate import ScoreTable, judge_gate, verdict_of
+from promptuary.statistics.judges.label_sample import MINIMUM_LABELS
 from promptuary.statistics.verdict import Verdict, too_many_unrunnable
+
+
+@dataclass(frozen=True)
+class SummaryContext:
+    """What a summary rests on beside the results.
+
+    Attributes:
+        order: of a run that may stop early, as far as it is complete; cases beyond it are left out of every mean.
+        labels: what people decided on the results of each judged metric; a judge without an entry has no label.
+    """
+
+    order: CaseOrder | None = None
+    labels: Mapping[str, MetricLabels] = field(default_factory=dict)
+
+
+_NO_CONTEXT = SummaryContext()
 
 
 def summarise(
@@ -33,7 +53,7 @@ def summarise(
     clusters: CaseClusters,
     results: Iterable[ResultFigures | CaseResult],
     scorers: Sequence[str],
-    order: CaseOrder | None = None,
+    context: SummaryContext = _NO_CONTEXT,
 ) -> Summary:
     """Compute the summary of a run.
 
@@ -43,14 +63,18 @@ def summarise(
         clusters: the cluster of each case; None for an independent case.
         results: of the run; read once.
         scorers: the scorers' names in the suite's order; those of single cases' scorers, `pass` and `score` are added.
-        order: of a run that may stop early, as far as it is complete; cases beyond it are left out of every mean.
+        context: the order of a run that may stop early, and labels of people.
     """
+    order = context.order
     gated = {demand.metric for demand in suite.gate}
     names = [variant.name for variant in plan.variants]
     aggregate = RunAggregate.of(results, names, plan.repeats, _with_totals(scorers), gated)
     metrics, design = _with_totals([*scorers, *aggregate.extra_metrics]), SamplingDesign(clusters, order)
     scores = {(name, metric): own.scores(metric) for name, own in aggregate.variants.items() for metric in metrics}
-    gates = judge_gate(plan, suite, scores, design)
+    judges = judges_of(suite.scorers)
+    labels = {metric: context.labels.get(metric) or unlabelled(judge, MINIMUM_LABELS) for metric, judge in judges.items()}
+    corrections = LabelCorrections(aggregate, design, labels)
+    gates = judge_gate(plan, suite, scores, design, corrections)
     broken = any(too_many_unrunnable(own.lost, own.results, suite.max_unrunnable) for own in aggregate.variants.values())
     total = sum(own.results for own in aggregate.variants.values())
     return Summary(
@@ -73,6 +97,8 @@ def summarise(
         ),
         comparisons=tuple(with_adjusted_p_values(list(_comparisons(plan, metrics, scores, design)), gated)),
         gates=tuple(gates),
+        judges=tuple(of_metric.judge for of_metric in corrections.labels.values()),
+        corrections=() if order is not None else tuple(corrections.figures(plan, scores)),
     )
 
 
@@ -109,12 +135,7 @@ def _variant_summary(variant: Variant, aggregate: VariantAggregate, metrics: dic
 
 def _comparisons(plan: Plan, metrics: Sequence[str], scores: ScoreTable, design: SamplingDesign) -> Iterator[Comparison]:
     """Yield the comparison of each candidate with each baseline of its model, metric by metric."""
-    for candidate in plan.variants:
-        for baseline in plan.variants:
-            if (candidate.role, baseline.role) != (VariantRole.CANDIDATE, VariantRole.BASELINE):
-                continue
-            if candidate.model != baseline.model:
-                continue
-            for metric in metrics:
-                pair = PairedScores(scores[candidate.name, metric].means, scores[baseline.name, metric].means)
-                yield compare_variants(candidate, baseline, metric, pair, design)
+    for candidate, baseline in compared_variants(plan.variants):
+        for metric in metrics:
+            pair = PairedScores(scores[candidate.name, metric].means, scores[baseline.name, metric].means)
+            yield compare_variants(candidate, baseline, metric, pair, design)

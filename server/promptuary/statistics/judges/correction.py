@@ -1,19 +1,22 @@
 """A judge's mean score, corrected by human labels of randomly drawn cases: prediction-powered inference."""
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from promptuary.statistics import quantile
 from promptuary.statistics.agreement import Agreement, DistanceMetric, krippendorff_alpha
 from promptuary.statistics.interval import Interval
-from promptuary.statistics.label_sample import LabelDesign, LabelSample
+from promptuary.statistics.judges.label_sample import LabelDesign, LabelSample
 from promptuary.statistics.mean import exact_mean
 from promptuary.statistics.mean_interval import is_rare, mean_interval, wilson_interval
 from promptuary.statistics.paired import paired_difference, tango_interval
 from promptuary.statistics.sample import UNIT_RANGE, Floats, ScoreRange, all_within, checked_range, finite_array
+
+_LABELS_TOLERANCE = 0.25
+"""The precision of a predicted number of labels."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +43,8 @@ class Correction:
         labels: the number of labelled cases.
         effective_labels: the number of labels, drawn with equal chances and used without a judge, that give the same width.
         agreement: of judge and labels on the labelled cases: Krippendorff's alpha for interval data (for 0/1 the nominal one).
+        half_width_at: predicts half the width of the interval, before it is clipped to the range, with so many times the
+            labels, from 1 to all cases over the labels.
     """
 
     interval: Interval
@@ -48,6 +53,31 @@ class Correction:
     labels: int
     effective_labels: float
     agreement: Agreement
+    half_width_at: Callable[[float], float] = field(repr=False, compare=False)
+
+    @property
+    def labels_to_halve(self) -> int | None:
+        """The number of further labels, drawn in the same way, that halve the interval; None where all cases do not suffice."""
+        return self.further_labels(self.half_width_at(1.0) / 2)
+
+    def further_labels(self, half_width: float) -> int | None:
+        """Return the number of further labels, drawn in the same way, that make the interval so narrow.
+
+        Args:
+            half_width: half the width that is wanted, in the unit of the scores.
+
+        Returns:
+            0 where it is that narrow; None where labels of all cases do not suffice.
+        """
+        low, high = 1.0, max(1.0, self.interval.n / self.labels)
+        if self.half_width_at(low) <= half_width:
+            return 0
+        if self.half_width_at(high) > half_width:
+            return None
+        while (high - low) * self.labels > _LABELS_TOLERANCE:
+            middle = (low + high) / 2
+            low, high = (middle, high) if self.half_width_at(middle) > half_width else (low, middle)
+        return math.ceil((high - 1) * self.labels)
 
 
 def corrected_mean(
@@ -91,8 +121,12 @@ def corrected_mean(
     if is_rare(min(draw.touched(truth != low), draw.touched(truth != high)), draw.groups):
         share = min(1.0, max(0.0, (draw.mean(truth) - low) / (high - low)))
         size = draw.size(truth, share * (1 - share) * (high - low) ** 2)
-        bottom, top = wilson_interval(share * size, size, quantile.normal(level))
-        return estimation.labels_alone(low + (high - low) * bottom, low + (high - low) * top, "labels-wilson")
+
+        def bounds_at(factor: float) -> tuple[float, float]:
+            bottom, top = wilson_interval(share * size * factor, size * factor, quantile.normal(level))
+            return low + (high - low) * bottom, low + (high - low) * top
+
+        return estimation.labels_alone(bounds_at, "labels-wilson")
     return estimation.tuned()
 
 
@@ -140,8 +174,19 @@ def corrected_difference(
     if estimation.rare_disagreement():
         return estimation.nearly_perfect()
     if is_rare(draw.touched(estimation.truth != 0.0), draw.groups):
-        return estimation.labels_alone(*estimation.tango(estimation.truth, width), "labels-tango")
+        return estimation.labels_alone(estimation.tango(estimation.truth, width), "labels-tango")
     return estimation.tuned()
+
+
+@dataclass(frozen=True)
+class _Corrected:
+    """An estimate with its bounds before they are clipped, their formula, and the weight of the judge."""
+
+    estimate: float
+    low: float
+    high: float
+    method: str
+    tuning: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -167,37 +212,75 @@ class _Estimation:
         variance = float(shift_sums @ shift_sums)
         tuning = min(1.0, max(0.0, -float(shift_sums @ label_sums) / variance)) if variance > 0 else 0.0
         estimate = exact_mean((labels + tuning * shift).tolist())
+        half_width_at = self._tuned_width(labels + tuning * shift, tuning)
         reach = quantile.student_t(self.raw.level, draw.groups - 2) * draw.error(labels + tuning * shift)
-        return self._correction(estimate, estimate - reach, estimate + reach, "prediction-powered", tuning)
+        correction = _Corrected(estimate, estimate - reach, estimate + reach, "prediction-powered", tuning)
+        return self._correction(correction, half_width_at)
 
     def nearly_perfect(self) -> Correction:
         residuals = np.where(self.draw.drawn, self.truth - self.scores, 0.0)
         bias = self.draw.mean(residuals)
-        low, high = self.tango(residuals, self.limits[1] - self.limits[0])
         estimate = self.raw.estimate + bias
-        below = math.hypot(self.raw.estimate - self.raw.low, bias - low)
-        above = math.hypot(self.raw.high - self.raw.estimate, high - bias)
-        return self._correction(estimate, estimate - below, estimate + above, "prediction-powered-tango", 1.0)
+        bounds_at = self.tango(residuals, self.limits[1] - self.limits[0])
 
-    def labels_alone(self, low: float, high: float, method: str) -> Correction:
-        return self._correction(self.draw.mean(self.truth), low, high, method, 0.0)
+        def reaches_at(factor: float) -> tuple[float, float]:
+            low, high = bounds_at(factor)
+            return math.hypot(self.raw.estimate - self.raw.low, bias - low), math.hypot(
+                self.raw.high - self.raw.estimate, high - bias
+            )
 
-    def tango(self, values: Floats, width: float) -> tuple[float, float]:
+        below, above = reaches_at(1.0)
+        correction = _Corrected(estimate, estimate - below, estimate + above, "prediction-powered-tango", 1.0)
+        return self._correction(correction, lambda factor: sum(reaches_at(factor)) / 2)
+
+    def labels_alone(self, bounds_at: Callable[[float], tuple[float, float]], method: str) -> Correction:
+        def half_width_at(factor: float) -> float:
+            low, high = bounds_at(factor)
+            return (high - low) / 2
+
+        return self._correction(_Corrected(self.draw.mean(self.truth), *bounds_at(1.0), method, 0.0), half_width_at)
+
+    def tango(self, values: Floats, width: float) -> Callable[[float], tuple[float, float]]:
+        """Return what computes Tango's bounds of the values' mean with so many times the labels."""
         gain = self.draw.mean(np.clip(values, 0.0, None)) / width
         loss = self.draw.mean(np.clip(-values, 0.0, None)) / width
         size = self.draw.size(values, (gain + loss - (gain - loss) ** 2) * width**2)
-        low, high = tango_interval(gain * size, loss * size, size, quantile.normal(self.raw.level))
-        return width * low, width * high
 
-    def _correction(self, estimate: float, low: float, high: float, method: str, tuning: float) -> Correction:
-        estimate = min(self.limits[1], max(self.limits[0], estimate))
-        low, high = min(estimate, max(self.limits[0], low)), max(estimate, min(self.limits[1], high))
-        interval = Interval(estimate, low, high, self.raw.level, method, self.raw.n, self.raw.clusters)
+        def bounds_at(factor: float) -> tuple[float, float]:
+            larger = size * factor
+            low, high = tango_interval(gain * larger, loss * larger, larger, quantile.normal(self.raw.level))
+            return width * low, width * high
+
+        return bounds_at
+
+    def _tuned_width(self, contributions: Floats, tuning: float) -> Callable[[float], float]:
+        """Return what predicts the half width from the labels' part of the variance, which alone falls with more labels.
+
+        With r = y - λf and weights w, a contribution is λf + w(r - r̄) and a constant. Over the draw, E(w) is 1, so that more
+        labels change the variance of w(r - r̄) alone, in proportion to their number.
+        """
+        draw, level = self.draw, self.raw.level
+        residuals = np.where(draw.drawn, self.truth - tuning * self.scores, 0.0)
+        parts = draw.weights * (residuals - draw.mean(residuals))
+        whole, by_labels = draw.sample(contributions).error() ** 2, draw.sample(parts).error() ** 2
+        rest = max(0.0, whole - by_labels)
+
+        def half_width_at(factor: float) -> float:
+            groups = draw.groups * factor
+            error = math.sqrt((rest + by_labels / factor) * groups / (groups - 1))
+            return quantile.student_t(level, round(groups) - 2) * error
+
+        return half_width_at
+
+    def _correction(self, corrected: "_Corrected", half_width_at: Callable[[float], float]) -> Correction:
+        estimate = min(self.limits[1], max(self.limits[0], corrected.estimate))
+        low, high = min(estimate, max(self.limits[0], corrected.low)), max(estimate, min(self.limits[1], corrected.high))
+        interval = Interval(estimate, low, high, self.raw.level, corrected.method, self.raw.n, self.raw.clusters)
         drawn = self.draw.drawn
         pair = (self.scores[drawn].tolist(), self.truth[drawn].tolist())
         agreement = krippendorff_alpha(pair, metric=DistanceMetric.INTERVAL)
-        labels = int(drawn.sum())
-        return Correction(interval, self.raw, tuning, labels, self._effective(interval), agreement)
+        labels, effective = int(drawn.sum()), self._effective(interval)
+        return Correction(interval, self.raw, corrected.tuning, labels, effective, agreement, half_width_at)
 
     def _effective(self, interval: Interval) -> float:
         """Return the labels' variance over the squared error that the width implies; their effective number without spread."""

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from promptuary.statistics.correction import Correction, JudgedCases, corrected_difference, corrected_mean
-from promptuary.statistics.label_sample import LabelDesign, TooFewLabelsError
+from promptuary.statistics.judges.correction import Correction, JudgedCases, corrected_difference, corrected_mean
+from promptuary.statistics.judges.label_sample import LabelDesign, TooFewLabelsError
 from promptuary.statistics.mean_interval import mean_interval
 
 Floats = NDArray[np.float64]
