@@ -149,7 +149,6 @@ def test_items_that_cannot_be_are_refused(sqlite: Any, api: Any, author: Headers
         ("PUT", "/v1/queues/triage", {}),
         ("POST", "/v1/queues/triage/items", {"items": [{"source": "a", "payload": {}}]}),
         ("GET", "/v1/queues/triage/export", None),
-        ("GET", "/v1/queues/triage/agreement", None),
     ],
 )
 def test_a_reviewers_key_manages_no_queue(
@@ -181,4 +180,10 @@ def test_agreement_has_the_share_of_agreeing_pairs_and_disagreements(
 
 def test_agreement_without_a_second_opinion_is_none(sqlite: Any, api: Any, queue: str, author: Headers) -> None:
     agreement = api.get(f"{queue}/agreement", headers=author).json()
-    assert agreement == {"items": 0, "reviewers": 0, "percent": None, "coefficients": [], "disagreements": []}
+    assert {name: agreement[name] for name in ("items", "reviewers", "percent", "coefficients", "disagreements")} == {
+        "items": 0,
+        "reviewers": 0,
+        "percent": None,
+        "coefficients": [],
+        "disagreements": [],
+    }

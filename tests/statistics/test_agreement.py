@@ -11,13 +11,12 @@ from promptuary.statistics.agreement import (
     Agreement,
     DistanceMetric,
     KappaWeights,
-    agreement_interval,
     cohen_kappa,
     gwet_ac1,
     krippendorff_alpha,
     table_kappa,
 )
-from promptuary.statistics.ratings import Label
+from promptuary.statistics.reliability.ratings import Label
 
 # Krippendorff, Computing Krippendorff's Alpha-Reliability (2011), data C: 4 observers by 12 units.
 DATA_C: list[list[Label | None]] = [
@@ -183,18 +182,3 @@ def test_rows_and_tables_that_do_not_fit_are_refused() -> None:
         table_kappa([[1, 2], [1, 2]], weights=[[0]])
     with pytest.raises(ValueError, match="diagonal"):
         table_kappa([[1, 2], [1, 2]], weights=[[1, 1], [1, 1]])
-
-
-def test_the_bootstrap_surrounds_the_coefficient_and_repeats_by_its_seed() -> None:
-    first = agreement_interval(gwet_ac1, DATA_C, seed=1, resamples=300)
-    assert first is not None
-    assert first.estimate == pytest.approx(0.77544, abs=5e-6)
-    assert -1 <= first.low < first.estimate < first.high <= 1
-    assert first == agreement_interval(gwet_ac1, DATA_C, seed=1, resamples=300)
-    assert first != agreement_interval(gwet_ac1, DATA_C, seed=2, resamples=300)
-
-
-def test_the_bootstrap_of_an_undefined_coefficient_is_none() -> None:
-    assert agreement_interval(krippendorff_alpha, [[1, 1], [1, 1]], seed=1) is None
-    with pytest.raises(ValueError, match="199"):
-        agreement_interval(krippendorff_alpha, DATA_C, seed=1, resamples=5)

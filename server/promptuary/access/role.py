@@ -35,6 +35,8 @@ class Scope(StrEnum):
     REVIEW_READ = "review:read"
     REVIEW_MANAGE = "review:manage"
     REVIEW_DECIDE = "review:decide"
+    REVIEW_ADJUDICATE = "review:adjudicate"
+    """Settle the labels of items on which reviewers disagree."""
     WEBHOOK_MANAGE = "webhook:manage"
     KEY_MANAGE = "key:manage"
     """Create, list and revoke service keys, up to one's own scopes."""
@@ -94,7 +96,7 @@ _VIEWER = _PERSON | {Scope.PROMPT_RENDER, Scope.CONTEXT_READ}
 _REVIEWER = _PERSON | {Scope.REVIEW_DECIDE}
 _CI = _SERVICE | {Scope.PROMPT_READ, Scope.PROMPT_WRITE, Scope.CONTEXT_READ, Scope.RUN_READ, Scope.RUN_WRITE}
 _EDITOR = _CI | _VIEWER | _REVIEWER | GRANTABLE | {Scope.LABEL_MOVE, Scope.REVIEW_MANAGE}
-_LEAD = _EDITOR | {Scope.KEY_MANAGE}
+_LEAD = _EDITOR | {Scope.KEY_MANAGE, Scope.REVIEW_ADJUDICATE}
 _ADMIN = _LEAD | {Scope.PERSON_MANAGE, Scope.PROMPT_IMPORT, Scope.WEBHOOK_MANAGE, Scope.AUDIT_READ}
 
 SCOPES: dict[Role, frozenset[Scope]] = {

@@ -64,8 +64,9 @@ NEEDED: list[tuple[str, Scope]] = [
     (r"POST /v1/alerts/{}/seen", Scope.SCHEDULE_WRITE),
     (r"\w+ /v1/claims/{}(/\w+)?", Scope.REVIEW_DECIDE),
     (r"POST /v1/queues/{}/claims", Scope.REVIEW_DECIDE),
-    (r"GET /v1/queues(/{})?", Scope.REVIEW_READ),
-    (r"\w+ /v1/queues/{}(/items|/agreement|/export)?", Scope.REVIEW_MANAGE),
+    (r"POST /v1/queues/{}/adjudications", Scope.REVIEW_ADJUDICATE),
+    (r"GET /v1/queues(/{}(/agreement|/disagreements)?)?", Scope.REVIEW_READ),  # without review:manage, of finished items
+    (r"\w+ /v1/queues/{}(/items|/export)?", Scope.REVIEW_MANAGE),
     (r"POST /mcp", Scope.PROMPT_LOOKUP),
     (r"GET /langsmith/commits/{}/{}", Scope.PROMPT_READ),
     (r"GET /phoenix/v1/prompts/{}/versions", Scope.PROMPT_READ),
