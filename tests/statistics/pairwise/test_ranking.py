@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from promptuary.statistics.ranking import bradley_terry, count_wins
+from promptuary.statistics.pairwise.ranking import bradley_terry, count_wins
 
 counts = st.integers(1, 4).flatmap(
     lambda size: st.lists(
