@@ -44,6 +44,7 @@ SINCE_0_3 = {
     "reviewer_id",
     "rollback",
     "searched",
+    "source",
     "target",
     "target_version",
     "targets",

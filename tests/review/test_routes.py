@@ -32,7 +32,12 @@ def queue(api: Any, author: Headers) -> str:
     response = api.put("/v1/queues/triage", json={"instructions": "Is it right?", "slots": 2}, headers=author)
     assert response.status_code == 200
     items = [{"source": f"item-{number}", "payload": {"input": {"ticket": f"text {number}"}}} for number in range(2)]
-    assert api.post("/v1/queues/triage/items", json={"items": items}, headers=author).json() == {"added": 2, "present": 0}
+    assert api.post("/v1/queues/triage/items", json={"items": items}, headers=author).json() == {
+        "added": 2,
+        "present": 0,
+        "gold": 0,
+        "repeated": 0,
+    }
     return "/v1/queues/triage"
 
 

@@ -67,6 +67,7 @@ class ItemRow(SQLModel, table=True):
     `selection` is how it came into the queue: in order of priority, or in a random slice with `probability`. `pair_sides`
     are the two outputs of a pair, and `repeat_of` the pair that this one repeats with its sides swapped. `gold` are labels
     that are known: they are never shown. `tuning` is true where the item's label tuned a judge, which it then does not grade.
+    `slice_probability` is the probability by random slices alone, and `case_key` the digest of the case's input.
     """
 
     __tablename__ = "review_item"
@@ -86,6 +87,8 @@ class ItemRow(SQLModel, table=True):
     repeat_of: str | None = None
     gold: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
     tuning: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
+    slice_probability: float | None = None
+    case_key: str | None = None
     decided: int = 0
     created_at: datetime = Field(sa_type=UtcDateTime)
 
@@ -184,13 +187,17 @@ class GoldCaseRow(SQLModel, table=True):
     """Where a dataset's gold case comes from: the decision whose correction or labels a lead accepted; append-only."""
 
     __tablename__ = "gold_case"
-    __table_args__ = (UniqueConstraint("project_id", "dataset", "dataset_version", "case_id"),)
+    __table_args__ = (
+        UniqueConstraint("project_id", "dataset", "dataset_version", "case_id"),
+        Index("ix_gold_case_key", "project_id", "case_key"),
+    )
 
     id: int | None = Field(default=None, primary_key=True)
     project_id: int = Field(foreign_key="project.id")
     dataset: str
     dataset_version: int
     case_id: str
+    case_key: str | None = None
     item_id: str = Field(foreign_key="review_item.id", index=True)
     decision_id: int | None = Field(default=None, foreign_key="decision.id")
     reviewer: str

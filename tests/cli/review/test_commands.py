@@ -75,7 +75,7 @@ def decide(data_dir: Path, comments: list[str], reviewer: str | None = None) -> 
 def test_a_queue_is_filled_once(run: Run, run_id: str) -> None:
     arguments = ["review", "open", "words.queue", "--run", run_id]
     assert run(*arguments, "--only", "failed").out == "words.queue: 2 items added, 0 in the queue already\n"
-    assert run(*arguments, "--json").json == {"run": run_id, "added": 4, "present": 2}
+    assert run(*arguments, "--json").json == {"run": run_id, "added": 4, "present": 2, "gold": 0, "repeated": 0}
     assert run(*arguments, "--variant", "v1").out == "words.queue: 0 items added, 6 in the queue already\n"
 
 
@@ -98,7 +98,13 @@ def test_latest_is_the_newest_run_that_has_finished(run: Run, run_id: str, data_
     result = run("review", "open", "words.queue", "--run", "latest")
     assert (result.code, "there is no finished run" in result.error_line) == (64, True)
     finish(data_dir, run_id)
-    assert run("review", "open", "words.queue", "--run", "latest", "--json").json == {"run": run_id, "added": 6, "present": 0}
+    assert run("review", "open", "words.queue", "--run", "latest", "--json").json == {
+        "run": run_id,
+        "added": 6,
+        "present": 0,
+        "gold": 0,
+        "repeated": 0,
+    }
 
 
 def test_latest_is_of_the_named_suite(run: Run, run_id: str, data_dir: Path) -> None:

@@ -7,7 +7,13 @@ from promptuary.statistics.pairwise.position_bias import compute_position_bias
 
 @pytest.mark.parametrize(
     ("chosen", "swapped", "winner"),
-    [("left", False, "first"), ("right", False, "second"), ("left", True, "second"), ("right", True, "first"), (None, True, None)],
+    [
+        ("left", False, "first"),
+        ("right", False, "second"),
+        ("left", True, "second"),
+        ("right", True, "first"),
+        (None, True, None),
+    ],
 )
 def test_the_winner_is_the_output_wherever_it_was(chosen: str | None, swapped: bool, winner: str | None) -> None:
     assert SidedChoice(chosen, swapped, "ann", 1).winner == winner

@@ -11,7 +11,7 @@ PUBLISHED = [[0, 2, 0, 1], [3, 0, 5, 0], [0, 3, 0, 1], [4, 0, 3, 0]]
 
 
 def choices(wins: Sequence[Sequence[int]]) -> list[Comparison]:
-    """One choice for each win, each on a pair of its own."""
+    """Return a choice for each win, each on a pair of its own."""
     pairs = [(i, j) for i, row in enumerate(wins) for j, count in enumerate(row) for _ in range(count)]
     return [Comparison(first, second, first, unit) for unit, (first, second) in enumerate(pairs)]
 
@@ -26,9 +26,9 @@ def test_strengths_are_the_published_ones_between_bounds() -> None:
 
 
 def test_the_same_seed_has_the_same_bounds() -> None:
-    one, other, third = (rank_sides(range(4), choices(PUBLISHED), seed=seed) for seed in (1, 1, 2))
-    assert one == other
-    assert one != third
+    first, again, third = (rank_sides(range(4), choices(PUBLISHED), seed=seed) for seed in (1, 1, 2))
+    assert first == again
+    assert first != third
 
 
 def test_a_side_that_never_lost_has_no_strength_but_a_share() -> None:
@@ -53,11 +53,11 @@ def test_several_choices_on_one_pair_are_no_further_pairs() -> None:
     alone = [Comparison("a", "b", "ab"[unit % 3 == 0], unit) for unit in range(30)]
     repeated = [Comparison("a", "b", choice.winner, choice.unit) for choice in alone for _ in range(5)]
     narrow, wide = (rank_sides("ab", chosen, seed=3) for chosen in (alone, repeated))
-    for one, other in zip(narrow.sides, wide.sides, strict=True):
-        assert (one.low, one.high) == pytest.approx((other.low, other.high))
+    for side, same_side in zip(narrow.sides, wide.sides, strict=True):
+        assert (side.low, side.high) == pytest.approx((same_side.low, same_side.high))
     one_share, other_share = narrow.preferences[0].share, wide.preferences[0].share
     assert one_share.estimate == other_share.estimate
-    assert other_share.half_width == pytest.approx(one_share.half_width, rel=0.1)
+    assert other_share.half_width == pytest.approx(one_share.half_width, rel=0.15)  # Student instead of normal
 
 
 def test_a_choice_counts_as_many_pairs_as_it_stands_for() -> None:

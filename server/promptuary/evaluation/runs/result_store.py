@@ -4,18 +4,20 @@ Every answer is bounded, however many results a run has; the cases are joined by
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Integer, String, case, cast, func, or_
+from sqlalchemy import select as columns
 from sqlmodel import Session, and_, col, select, update
 
 from promptuary.core.errors import InvalidCursor
 from promptuary.core.paging import Page, decode_cursor, encode_cursor
 from promptuary.evaluation.case import Case, case_from_json
 from promptuary.evaluation.plan import PASS, SCORE, CaseResult, Plan
+from promptuary.evaluation.score_detail import LabelledScores
 from promptuary.evaluation.tables import CaseRow, ResultRow
 
 BINS = 20
@@ -23,6 +25,7 @@ BINS = 20
 CLUSTERS_LIMIT = 30
 """The most clusters that a distribution has, the largest first."""
 
+_BATCH = 500
 _ERASED = "the content of the version was erased"
 
 
@@ -72,6 +75,17 @@ class ResultFilter:
     order: ResultOrder = ResultOrder.FILE
 
 
+class ResultOutcome(NamedTuple):
+    """What a selection decides by: `scores` is each score as JSON by its label, None without scorers."""
+
+    ordinal: int
+    case: str
+    variant: str
+    repeat: int
+    passed: bool | None
+    scores: LabelledScores | None
+
+
 @dataclass(frozen=True)
 class Histogram:
     """How many cases of one variant have a score in each of the equal parts of [0, 1], the last with its upper end."""
@@ -113,6 +127,28 @@ def select_results(
         return Page(items, None)
     last, _, value = rows[limit - 1]
     return Page(items, encode_cursor(last.ordinal if selection.order is ResultOrder.FILE else f"{value!r} {last.ordinal}"))
+
+
+def iterate_outcomes(session: Session, run: str) -> Iterator[ResultOutcome]:
+    """Yield the outcome of each result that has an output, in the file's order; outputs are not read."""
+    fields = (ResultRow.ordinal, ResultRow.case_id, ResultRow.variant, ResultRow.repeat, ResultRow.passed)
+    query = columns(*map(col, fields), col(ResultRow.detail)["scores"]).where(
+        col(ResultRow.run_id) == run, col(ResultRow.output).is_not(None)
+    )
+    for row in session.execute(query.order_by(col(ResultRow.ordinal)).execution_options(yield_per=_BATCH)):
+        yield ResultOutcome(*row)
+
+
+def results_with_cases_at(
+    session: Session, run: str, plan: Plan, ordinals: Sequence[int]
+) -> dict[int, tuple[CaseResult, Case]]:
+    """Return the results at some positions in the plan, each with its case."""
+    results: dict[int, tuple[CaseResult, Case]] = {}
+    for first in range(0, len(ordinals), _BATCH):
+        query = select(ResultRow, CaseRow.body).join(CaseRow, _joined_case(plan))
+        query = query.where(ResultRow.run_id == run, col(ResultRow.ordinal).in_(ordinals[first : first + _BATCH]))
+        results |= {row.ordinal: (_result(row), case_from_json(dict(body))) for row, body in session.exec(query)}
+    return results
 
 
 def histograms(session: Session, run: str, metric: str) -> list[Histogram]:

@@ -1,7 +1,7 @@
 """The rules of runs: what is submitted, who resumes, leases and cancels a run, and what is read of it."""
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import chain
@@ -19,7 +19,7 @@ from promptuary.evaluation.datasets.service import DatasetService
 from promptuary.evaluation.plan import CaseResult, Plan
 from promptuary.evaluation.runs import result_store, store
 from promptuary.evaluation.runs.request import RunRequest
-from promptuary.evaluation.runs.result_store import ClusterMean, Histogram, ResultFilter
+from promptuary.evaluation.runs.result_store import ClusterMean, Histogram, ResultFilter, ResultOutcome
 from promptuary.evaluation.runs.selection import select_cases
 from promptuary.evaluation.runs.store import NewRun, Run, RunFilter, RunState
 from promptuary.evaluation.runs.submission import build_plan, resolve_candidates, suite_for_run
@@ -199,6 +199,23 @@ class RunService:
         run, session = self.get(run_id), self.unit.session
         page = result_store.select_results(session, run_id, run.plan, selection or ResultFilter(), limit, cursor)
         return Page([ResultWithCase(result, case) for result, case in page.items], page.next_cursor)
+
+    def iterate_outcomes(self, run_id: str) -> Iterator[ResultOutcome]:
+        """Yield the outcome of each result of a run that has an output, in the file's order.
+
+        Raises:
+            NotFound: when there is no such run.
+        """
+        return result_store.iterate_outcomes(self.unit.session, self.get(run_id).id)
+
+    def results_at(self, run_id: str, ordinals: Sequence[int]) -> dict[int, ResultWithCase]:
+        """Return a run's results at some positions in its plan.
+
+        Raises:
+            NotFound: when there is no such run.
+        """
+        rows = result_store.results_with_cases_at(self.unit.session, run_id, self.get(run_id).plan, ordinals)
+        return {ordinal: ResultWithCase(result, case) for ordinal, (result, case) in rows.items()}
 
     def distribution(self, run_id: str, metric: str) -> MetricDistribution:
         """Return the distribution of a metric's case scores, by variant and by cluster.

@@ -70,8 +70,10 @@ class QueueCounts:
 class Item:
     """An item to decide on, and how many decisions it has.
 
-    `selection` is how it came: in order of priority, or in a random slice, `pair_sides` are the outputs of a pair, and
-    `repeat_of` is the pair that it repeats. `gold` are labels that are known; no reviewer may see them.
+    `probability` is the inclusion probability by all ways into the queue, `slice_probability` that by random slices alone,
+    None for an item in no slice. `selection` is how it came: in order of priority, or in a random slice, `pair_sides` are the
+    outputs of a pair, and `repeat_of` is the pair that it repeats. `gold` are labels that are known; no reviewer may see them.
+    `case_key` identifies the case by its input, None where there is none.
     """
 
     id: str
@@ -83,6 +85,8 @@ class Item:
     pair_sides: dict[str, Any] | None = None
     repeat_of: str | None = None
     gold: dict[str, Any] | None = None
+    slice_probability: float | None = None
+    case_key: str | None = None
 
     @property
     def payload(self) -> dict[str, Any]:

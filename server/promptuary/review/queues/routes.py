@@ -9,8 +9,7 @@ from promptuary.access.auth.routing import Cursor, Limit, PathName, authorize
 from promptuary.access.role import Scope
 from promptuary.access.unit_of_work import UnitOfWork
 from promptuary.core.wire import PageOf
-from promptuary.review.queues.run_items import ResultSelection, select_run_items
-from promptuary.review.queues.schemas import AddedOut, NewItems, NewQueue, QueueOut
+from promptuary.review.queues.schemas import NewQueue, QueueOut
 from promptuary.review.queues.service import QueueService
 
 router = APIRouter(prefix="/v1", tags=["review"], route_class=IdempotentRoute)
@@ -35,14 +34,3 @@ def put_queue(name: PathName, body: NewQueue, unit: Annotated[UnitOfWork, author
 def read_queue(name: PathName, unit: Annotated[UnitOfWork, authorize(Scope.REVIEW_READ)]) -> QueueOut:
     """Return a queue with its counts."""
     return QueueOut.of(QueueService(unit).queue(name))
-
-
-@router.post("/queues/{name}/items")
-def add_items(name: PathName, body: NewItems, unit: Annotated[UnitOfWork, authorize(Scope.REVIEW_MANAGE)]) -> AddedOut:
-    """Add items or a run's results to a queue; an item whose source is in the queue already does not change."""
-    items = (
-        body.new_items()
-        if body.run is None
-        else select_run_items(unit, body.run, ResultSelection(body.only or ResultSelection.FAILED), body.variant)
-    )
-    return AddedOut.model_validate(QueueService(unit).add_items(name, items))

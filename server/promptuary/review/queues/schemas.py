@@ -1,17 +1,14 @@
 """Wire models of the routes of queues."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints
 
 from promptuary.core.wire import NonEmptyText, RequestModel, ResponseModel
 from promptuary.review.queues.choice import CHOICE_LIMIT, DEFAULT_CHOICES, Choice
 from promptuary.review.queues.queue import QueueCounts, QueueDefinition
-from promptuary.review.queues.service import NewItem, QueueState
-
-ITEM_LIMIT = 1000
-Source = Annotated[str, StringConstraints(min_length=1, max_length=500)]
+from promptuary.review.queues.service import QueueState
 
 
 class NewChoice(RequestModel):
@@ -77,6 +74,7 @@ class QueueOut(ResponseModel):
     instructions: str
     decisions: list[ChoiceOut]
     slots: int
+    source: dict[str, Any] | None
     counts: CountsOut
     created_at: datetime
 
@@ -89,42 +87,7 @@ class QueueOut(ResponseModel):
             instructions=queue.instructions,
             decisions=[ChoiceOut.model_validate(choice) for choice in queue.choices],
             slots=queue.slots,
+            source=queue.source,
             counts=CountsOut.of(state.counts),
             created_at=queue.created_at,
         )
-
-
-class ItemIn(RequestModel):
-    """An item for a queue."""
-
-    source: Source
-    payload: dict[str, Any]
-    probability: Annotated[float, Field(gt=0, le=1)] = 1.0
-
-
-class NewItems(RequestModel):
-    """Items, or a run whose results become items: the failed ones, all, or those of cases where variants disagree."""
-
-    items: Annotated[list[ItemIn], Field(min_length=1, max_length=ITEM_LIMIT)] | None = None
-    run: NonEmptyText | None = None
-    only: Literal["failed", "all", "disagree"] | None = None
-    variant: NonEmptyText | None = None
-
-    @model_validator(mode="after")
-    def _one_source(self) -> "NewItems":
-        if (self.items is None) == (self.run is None):
-            raise ValueError("send either items or a run")
-        if self.run is None and (self.only is not None or self.variant is not None):
-            raise ValueError("'only' and 'variant' select results of a run; send 'run' as well")
-        return self
-
-    def new_items(self) -> list[NewItem]:
-        """Return the items as domain values."""
-        return [NewItem(item.source, item.payload, item.probability) for item in self.items or ()]
-
-
-class AddedOut(ResponseModel):
-    """How many items were added, and how many were in the queue already."""
-
-    added: int
-    present: int

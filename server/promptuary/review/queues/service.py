@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from promptuary.access import audit
@@ -11,6 +11,7 @@ from promptuary.access.unit_of_work import UnitOfWork
 from promptuary.core.errors import Conflict, NotFound
 from promptuary.core.paging import Page, build_page, decode_cursor
 from promptuary.review.queues import store
+from promptuary.review.queues.case_key import input_key
 from promptuary.review.queues.choice import validate_choices
 from promptuary.review.queues.queue import Item, Queue, QueueCounts, QueueDefinition
 
@@ -28,7 +29,8 @@ class NewItem:
     """An item to add to a queue. `source` identifies its origin and is unique in the queue.
 
     `probability` is its inclusion probability in the sample, in (0, 1], so that estimates can be weighted; 1 when
-    everything was included. The other fields mean the same as those of `Item`.
+    everything was included. The other fields mean the same as those of `Item`; without a `case_key`, the payload's `input`
+    identifies the case.
     """
 
     source: str
@@ -38,14 +40,22 @@ class NewItem:
     pair_sides: dict[str, Any] | None = None
     repeat_of: str | None = None
     gold: dict[str, Any] | None = None
+    slice_probability: float | None = None
+    case_key: str | None = None
+    id: str = field(default_factory=lambda: uuid.uuid4().hex)
 
 
 @dataclass(frozen=True)
 class AddedItems:
-    """How many items were added, and how many were in the queue already."""
+    """How many items were added, how many were in the queue already, and how many were left out since their case is gold.
+
+    `repeated` counts those of the added pairs that repeat another one with the sides swapped.
+    """
 
     added: int
     present: int
+    gold: int = 0
+    repeated: int = 0
 
 
 @dataclass(frozen=True)
@@ -137,7 +147,7 @@ class QueueService:
 
 def _build_item(item: NewItem) -> Item:
     return Item(
-        id=uuid.uuid4().hex,
+        id=item.id,
         source=item.source,
         probability=item.probability,
         stored_payload=TrackedContent(item.payload),
@@ -146,4 +156,11 @@ def _build_item(item: NewItem) -> Item:
         pair_sides=item.pair_sides,
         repeat_of=item.repeat_of,
         gold=item.gold,
+        slice_probability=item.slice_probability,
+        case_key=item.case_key or _payload_key(item.payload),
     )
+
+
+def _payload_key(payload: dict[str, Any]) -> str | None:
+    variables = payload.get("input")
+    return input_key(variables) if isinstance(variables, dict) else None

@@ -1,10 +1,11 @@
 """Queries of queues and their items. They take a session and return domain values; names are scoped by project."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, String, cast, exists, func
+from sqlalchemy import ColumnElement, String, and_, cast, exists, func, or_
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select, update
 
@@ -12,8 +13,10 @@ from promptuary.access.contents import TrackedContent, track_content
 from promptuary.prompt.name import is_name
 from promptuary.review.queues.choice import Choice
 from promptuary.review.queues.queue import Item, Queue, QueueCounts, QueueDefinition
-from promptuary.review.tables import ClaimRow, ClaimState, DecisionRow, ItemRow, QueueRow, UndoRow
+from promptuary.review.tables import ClaimRow, ClaimState, DecisionRow, GoldCaseRow, ItemRow, QueueRow, UndoRow
 
+REPEATED = "~swapped"
+"""The end of the source of a pair that repeats another one with its sides swapped."""
 _ERASED_PARTS = ("output", "messages", "passages", "error")
 
 
@@ -46,8 +49,10 @@ def add_queue(session: Session, project: int, definition: QueueDefinition, at: d
 
 
 def update_queue(session: Session, queue: Queue, definition: QueueDefinition) -> None:
-    """Change the instructions, choices and slots of a queue."""
-    session.exec(update(QueueRow).where(col(QueueRow.id) == queue.id).values(**_columns(definition)))
+    """Change what a queue asks; what its source records stays where the definition does not name it."""
+    source = queue.source if definition.source is None else {**(queue.source or {}), **definition.source}
+    values = _columns(definition) | {"source": source}
+    session.exec(update(QueueRow).where(col(QueueRow.id) == queue.id).values(**values))
 
 
 def _columns(definition: QueueDefinition) -> dict[str, Any]:
@@ -87,7 +92,7 @@ def _queue_from_row(row: QueueRow) -> Queue:
 def count_items(session: Session, queue: Queue, reviewer: Sequence[str], now: datetime) -> QueueCounts:
     """Count a queue's items and live claims, and the items that the reviewer has decided and may still decide."""
     in_queue = ItemRow.queue_id == queue.id
-    is_closed = col(ItemRow.decided) >= queue.slots
+    is_closed = or_(col(ItemRow.decided) >= queue.slots, is_gold_case())
     items, closed = session.exec(
         select(func.count(), func.count().filter(is_closed)).select_from(ItemRow).where(in_queue)
     ).one()
@@ -121,6 +126,66 @@ def find_known_sources(session: Session, queue: Queue, sources: list[str]) -> se
     return set(session.exec(query))
 
 
+@dataclass(frozen=True)
+class ItemChance:
+    """How an item that is in a queue already came there, and with which probabilities."""
+
+    source: str
+    probability: float
+    slice_probability: float | None
+    selection: str | None
+
+
+def list_chances(session: Session, queue: Queue, prefix: str) -> dict[str, ItemChance]:
+    """Return how the items whose source begins with a prefix came into the queue, by source; repetitions are left out."""
+    fields: Any = (ItemRow.source, ItemRow.probability, ItemRow.slice_probability, ItemRow.selection)
+    query: Any = select(*fields).where(
+        ItemRow.queue_id == queue.id, col(ItemRow.source).startswith(prefix, autoescape=True), col(ItemRow.repeat_of).is_(None)
+    )
+    return {chance.source: chance for chance in (ItemChance(*row) for row in session.exec(query))}
+
+
+def change_chances(session: Session, queue: Queue, chances: Iterable[ItemChance]) -> None:
+    """Store the probabilities of items that are in the queue already; a repetition has those of its pair."""
+    for chance in chances:
+        change = update(ItemRow).where(
+            col(ItemRow.queue_id) == queue.id, col(ItemRow.source).in_([chance.source, f"{chance.source}{REPEATED}"])
+        )
+        values = {name: value for name, value in vars(chance).items() if name != "source"}
+        session.exec(change.values(**values))
+
+
+def _track(session: Session, body: dict[str, Any]) -> TrackedContent[dict[str, Any]]:
+    prompt, version = body.get("prompt"), body.get("version")
+    if isinstance(prompt, str) and is_name(prompt) and isinstance(version, int) and 0 < version < 2**31:
+        return track_content(session, body, prompt, int(version))
+    return TrackedContent(body)
+
+
+def set_source(session: Session, queue: Queue, source: dict[str, Any]) -> None:
+    """Store how the queue was filled."""
+    session.exec(update(QueueRow).where(col(QueueRow.id) == queue.id).values(source=source))
+
+
+def list_gold_keys(session: Session, project: int) -> set[str]:
+    """Return the keys of a project's gold cases."""
+    query = select(GoldCaseRow.case_key).where(GoldCaseRow.project_id == project, col(GoldCaseRow.case_key).is_not(None))
+    return {key for key in session.exec(query.distinct()) if key is not None}
+
+
+def is_gold_case() -> ColumnElement[bool]:
+    """Return the SQL condition that an item's case is gold by now, so that nobody labels it again; for a query over items.
+
+    An item whose labels are known stays: it is there to compare its reviewers with them.
+    """
+    same_case = exists().where(
+        col(GoldCaseRow.case_key) == ItemRow.case_key,
+        col(GoldCaseRow.project_id) == QueueRow.project_id,
+        col(QueueRow.id) == ItemRow.queue_id,
+    )
+    return and_(col(ItemRow.gold).is_(None), same_case)
+
+
 def add_items(session: Session, queue: Queue, items: Iterable[Item], at: datetime) -> None:
     """Append items to the queue in their order."""
     last = session.exec(select(func.max(ItemRow.place)).where(ItemRow.queue_id == queue.id)).one()
@@ -128,6 +193,7 @@ def add_items(session: Session, queue: Queue, items: Iterable[Item], at: datetim
         row = ItemRow(queue_id=queue.id, place=place, created_at=at, id=item.id, source=item.source, payload=item.payload)
         row.probability, row.decided, row.selection = item.probability, item.decision_count, item.selection
         row.pair_sides, row.repeat_of, row.gold = item.pair_sides, item.repeat_of, item.gold
+        row.slice_probability, row.case_key = item.slice_probability, item.case_key
         session.add(row)
     session.flush()
 
@@ -135,17 +201,30 @@ def add_items(session: Session, queue: Queue, items: Iterable[Item], at: datetim
 def erase_items(session: Session, project: int, prompt: str, version: int) -> int:
     """Clear the outputs and rendered inputs of the items that were made from a version; return how many there are."""
     queues = select(QueueRow.id).where(QueueRow.project_id == project)
-    name = cast(ItemRow.payload, String).contains(f'"{prompt}"', autoescape=True)
+    contents = (ItemRow.payload, ItemRow.pair_sides)
+    name = or_(*(cast(content, String).contains(f'"{prompt}"', autoescape=True) for content in contents))
     count = 0
     for row in session.exec(select(ItemRow).where(col(ItemRow.queue_id).in_(queues), name)).all():
-        if row.payload.get("prompt") == prompt and row.payload.get("version") == version:
-            row.payload = {key: None if key in _ERASED_PARTS else value for key, value in row.payload.items()} | {
-                "erased": True
-            }
-            session.add(row)
-            count += 1
+        sides = row.pair_sides or {}
+        changed = {side: _erased(body) for side, body in sides.items() if _is_of(body, prompt, version)}
+        if changed:
+            row.pair_sides = sides | changed
+        if _is_of(row.payload, prompt, version):
+            row.payload = _erased(row.payload)
+        elif not changed:
+            continue
+        session.add(row)
+        count += 1
     session.flush()
     return count
+
+
+def _is_of(body: dict[str, Any], prompt: str, version: int) -> bool:
+    return body.get("prompt") == prompt and body.get("version") == version
+
+
+def _erased(body: dict[str, Any]) -> dict[str, Any]:
+    return {key: None if key in _ERASED_PARTS else value for key, value in body.items()} | {"erased": True}
 
 
 def is_standing() -> ColumnElement[bool]:
@@ -159,12 +238,13 @@ def is_decided_by(reviewer: Sequence[str]) -> ColumnElement[bool]:
 
 
 def item_from_row(session: Session, row: ItemRow) -> Item:
-    """Return the domain value of a row. The payload of an item from a run contains the version that the run evaluated."""
-    prompt, version = row.payload.get("prompt"), row.payload.get("version")
-    if isinstance(prompt, str) and is_name(prompt) and isinstance(version, int) and 0 < version < 2**31:
-        payload = track_content(session, row.payload, prompt, int(version))
-    else:
-        payload = TrackedContent(row.payload)
+    """Return the domain value of a row; what it contains of versions that a run evaluated is tracked.
+
+    That of a pair, which is two versions, is noted as read at once.
+    """
+    for side in (row.pair_sides or {}).values():
+        _track(session, side).read()
+    payload = _track(session, row.payload)
     return Item(
         id=row.id,
         source=row.source,
@@ -175,4 +255,6 @@ def item_from_row(session: Session, row: ItemRow) -> Item:
         pair_sides=row.pair_sides,
         repeat_of=row.repeat_of,
         gold=row.gold,
+        slice_probability=row.slice_probability,
+        case_key=row.case_key,
     )

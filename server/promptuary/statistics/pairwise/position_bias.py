@@ -70,7 +70,7 @@ def compute_position_bias(choices: Sequence[SidedChoice], *, level: float = 0.95
     """Compute how often the left side is chosen, which is ½ without bias where sides are counterbalanced.
 
     The interval is that of `mean_interval` with pairs as clusters, since all choices on a pair depend on its two outputs. It
-    holds for further pairs decided by the same people. Counterbalancing as a control: Shi et al., Judging the Judges
+    applies to further pairs decided by the same people. Counterbalancing as a control: Shi et al., Judging the Judges
     (arXiv:2406.07791), who call the consistent share of swapped repeats position consistency.
 
     Args:
@@ -102,10 +102,12 @@ def _repeated_pairs(choices: Sequence[SidedChoice], level: float) -> RepeatedPai
     for choice in choices:
         by_pair.setdefault((choice.reviewer, choice.unit), {})[choice.swapped] = choice
     twice = [(both[False], both[True]) for both in by_pair.values() if len(both) == 2]
-    consistent = [one.winner == other.winner for one, other in twice]
-    same_side = [one.chosen for one, other in twice if one.chosen is not None and one.chosen == other.chosen]
+    consistent = [straight.winner == turned.winner for straight, turned in twice]
+    same_side = [
+        straight.chosen for straight, turned in twice if straight.chosen is not None and straight.chosen == turned.chosen
+    ]
     left = same_side.count("left")
-    tied_once = sum((one.chosen is None) != (other.chosen is None) for one, other in twice)
-    units = [one.unit for one, _ in twice]
+    tied_once = sum((straight.chosen is None) != (turned.chosen is None) for straight, turned in twice)
+    units = [straight.unit for straight, _ in twice]
     consistency = mean_interval([float(same) for same in consistent], clusters=units, level=level) if twice else None
     return RepeatedPairs(len(twice), sum(consistent), left, len(same_side) - left, tied_once, consistency)

@@ -156,8 +156,7 @@ def _connected(wins: Floats) -> NDArray[np.bool_]:
     reach = ((wins > 0) | np.eye(wins.shape[1], dtype=bool)).astype(float)
     for _ in range(wins.shape[1].bit_length()):
         reach = ((reach @ reach) > 0).astype(float)
-    connected: NDArray[np.bool_] = reach.all(axis=(1, 2))
-    return connected
+    return np.asarray(reach.all(axis=(1, 2)), dtype=np.bool_)
 
 
 def _climb(wins: Floats) -> Floats:

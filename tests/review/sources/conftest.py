@@ -1,12 +1,13 @@
-"""Items from a run: which results a person gets to see, and what of them."""
+"""A run of two versions on four cases, which a queue is filled from."""
 
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlmodel import col, select
 
-from promptuary.core.errors import NotFound
+from factories.summaries import make_empty_summary
 from promptuary.evaluation.case import Case
 from promptuary.evaluation.datasets import store as dataset_store
 from promptuary.evaluation.datasets.service import DatasetService
@@ -15,13 +16,25 @@ from promptuary.evaluation.plan import CaseResult
 from promptuary.evaluation.runs import store
 from promptuary.evaluation.runs.request import RunRequest
 from promptuary.evaluation.runs.service import RunService
+from promptuary.evaluation.runs.store import RunOutcome, RunState
 from promptuary.evaluation.suites.service import SuiteService
 from promptuary.evaluation.suites.suite import Suite
 from promptuary.prompt.content import Content
 from promptuary.registry.service import Registry
-from promptuary.review.queues.run_items import ResultSelection, select_run_items
+from promptuary.review.tables import ItemRow, QueueRow
+from promptuary.statistics.verdict import Verdict
 
 PASSES = {("one", "v2"): True, ("one", "v1"): False, ("two", "v2"): False, ("two", "v1"): False, ("three", "v2"): True}
+
+
+JUDGED = {"one": True, "two": False, "three": True}
+
+
+def detail_of(case: str, passed: bool | None) -> dict[str, Any]:
+    """Return the detail of a result: what the model received, and the verdicts of the scorer, the judge and a measurement."""
+    verdicts = {"exact": passed, "tone": JUDGED[case], "latency": True}
+    scores = {name: {"passed": verdict, "score": None, "reason": "", "error": None} for name, verdict in verdicts.items()}
+    return {"messages": [{"role": "user", "content": "Name it"}], "scores": scores}
 
 
 @pytest.fixture
@@ -37,7 +50,11 @@ def run(sqlite: Any, unit_as: Callable[..., Any], clock: Any) -> str:
             "tickets", [Case(name, {"ticket": f"about {name}"}, f"intent-{name}") for name in names]
         )
         suite = {"name": "triage", "prompt": "triage", "dataset": "tickets", "models": ["echo:upper"]}
-        suite["scorers"] = [{"type": "equals", "value": "{{expected}}", "name": "exact"}]
+        suite["scorers"] = [
+            {"type": "equals", "value": "{{expected}}", "name": "exact"},
+            {"type": "llm-rubric", "value": "is polite", "name": "tone", "model": "echo:"},
+            {"type": "latency", "threshold": 1000},
+        ]
         SuiteService(unit).put(Suite.model_validate(suite))
         submitted_run = RunService(unit).submit(RunRequest(suite="triage", version=2, baseline=1))
         leased_run = store.lease_run(unit.session, "worker", clock(), clock() + timedelta(minutes=1), submitted_run.id)
@@ -58,7 +75,7 @@ def run(sqlite: Any, unit_as: Callable[..., Any], clock: Any) -> str:
                     None if passed is None else float(passed),
                     {"exact": None if passed is None else float(passed)},
                     None if answered else "no answer",
-                    {"messages": [{"role": "user", "content": "Name it"}]} if answered else {},
+                    detail_of(item.case.id, passed) if answered else {},
                     clock(),
                 )
             )
@@ -66,55 +83,16 @@ def run(sqlite: Any, unit_as: Callable[..., Any], clock: Any) -> str:
     return submitted_run.id
 
 
-def select_cases(unit_as: Callable[..., Any], run: str, **choice: Any) -> list[tuple[str, int]]:
+@pytest.fixture
+def finished_run(run: str, unit_as: Any, clock: Any) -> str:
+    """The run, which has ended."""
     with unit_as("author") as unit:
-        return [(item.payload["case"], item.payload["version"]) for item in select_run_items(unit, run, **choice)]
+        outcome = RunOutcome(RunState.FINISHED, make_empty_summary(Verdict.PASS))
+        assert store.finish_run(unit.session, RunService(unit).get(run), outcome, clock())
+    return run
 
 
-def test_by_default_what_failed_comes_into_the_queue(run: str, unit_as: Any) -> None:
-    assert select_cases(unit_as, run) == [("one", 1), ("two", 2), ("two", 1)]
-
-
-def test_disagreements_are_the_cases_that_passed_under_one_variant_only(run: str, unit_as: Any) -> None:
-    assert select_cases(unit_as, run, only=ResultSelection.DISAGREE) == [("one", 2), ("one", 1)]
-
-
-def test_all_are_those_that_have_an_output(run: str, unit_as: Any) -> None:
-    assert {case for case, _ in select_cases(unit_as, run, only=ResultSelection.ALL)} == {"one", "two", "three"}
-
-
-def test_a_variant_can_be_chosen(run: str, unit_as: Any) -> None:
-    with unit_as("author") as unit:
-        name = RunService(unit).get(run).plan.variants[0].name
-    assert select_cases(unit_as, run, variant=name) == [("two", 2)]
-
-
-def test_a_person_sees_input_output_and_expectation(run: str, unit_as: Any) -> None:
-    with unit_as("author") as unit:
-        item = select_run_items(unit, run)[0]
-    assert item.source == f"{run}/1"
-    visible_fields = {
-        name: item.payload[name] for name in ("input", "output", "expected", "version", "model", "scores", "messages")
-    }
-    assert visible_fields == {
-        "input": {"ticket": "about one"},
-        "output": "said of one",
-        "expected": "intent-one",
-        "version": 1,
-        "model": "echo:upper",
-        "scores": {"exact": 0.0},
-        "messages": [{"role": "user", "content": "Name it"}],
-    }
-
-
-def test_an_unknown_run_or_variant_is_not_found(run: str, unit_as: Any) -> None:
-    for other, choice in (("run_0", {}), (run, {"variant": "v9"})):
-        with pytest.raises(NotFound), unit_as("author") as unit:
-            select_run_items(unit, other, **choice)
-
-
-def test_filling_twice_adds_nothing(run: str, api: Any, bearer: Any) -> None:
-    author = bearer("author")
-    api.put("/v1/queues/triage", json={}, headers=author)
-    responses = [api.post("/v1/queues/triage/items", json={"run": run}, headers=author).json() for _ in range(2)]
-    assert responses == [{"added": 3, "present": 0}, {"added": 0, "present": 3}]
+def read_items(unit: Any, queue: str) -> list[ItemRow]:
+    """Return the items of a queue in their order."""
+    query = select(ItemRow).join(QueueRow, col(QueueRow.id) == col(ItemRow.queue_id)).where(QueueRow.name == queue)
+    return list(unit.session.exec(query.order_by(col(ItemRow.place))))
