@@ -8,7 +8,7 @@ from pydantic import ConfigDict, Field, model_validator
 
 from promptuary.core.wire import NonEmptyText, RequestModel, ResponseModel, SchemaOf, ShortText
 from promptuary.prompt.content import Content, ContextBinding, ModelConfig, Placeholder
-from promptuary.prompt.digest import content_from_json, content_json
+from promptuary.prompt.digest import content_json
 from promptuary.prompt.messages.message import Message
 from promptuary.prompt.name import Name
 from promptuary.prompt.templates.preparation import inferred_variables
@@ -224,7 +224,7 @@ class LookupOut(VersionOut):
 
     def _with_inferred(self, version: Version) -> Self:
         """Return the response with the variables that only the template uses."""
-        inferred = inferred_variables(content_from_json(version.content))
+        inferred = inferred_variables(version.content)
         declarations = {name: variable.model_dump(exclude_none=True) for name, variable in inferred.items()}
         return self.model_copy(update={"variables": self.variables | declarations, "inferred": list(inferred)})
 

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from promptuary.prompt.content import Content, Format, Placeholder
-from promptuary.prompt.digest import noncanonical_parts
+from promptuary.prompt.digest import content_from_json, noncanonical_parts
 from promptuary.prompt.errors import FieldError, InvalidPrompt
 from promptuary.prompt.messages.message import Message
 from promptuary.prompt.messages.values import message_errors, resembles_message
@@ -16,6 +17,7 @@ from promptuary.prompt.templates.message_templates import (
     image_url_errors,
     message_template,
 )
+from promptuary.prompt.templates.plain_names import plain_names
 from promptuary.prompt.templates.prepared import PASSAGE_MEMBERS, PreparedPrompt, passages_schema
 from promptuary.prompt.templates.tree import Node
 from promptuary.prompt.templates.used_names import used_names
@@ -191,11 +193,18 @@ class _Preparation:
         self.field_errors.append(FieldError(path, message))
 
 
-def inferred_variables(content: Content) -> dict[str, Variable]:
+def inferred_variables(stored: Mapping[str, Any]) -> dict[str, Variable]:
     """Return the variables that a registered content uses without declaring them; none where this installation cannot parse it.
 
     Lookups call it, so it leaves out what was checked when the content was registered: that every part has a canonical form.
+
+    Args:
+        stored: the content, as it is stored; parts that were not set are missing or null.
     """
+    names = plain_names(stored)
+    if names is not None:
+        return {name: Variable() for name in sorted(names - (stored.get("variables") or {}).keys())}
+    content = content_from_json(stored)
     preparation = _Preparation(content, resolved=True)
     try:
         if content.format == "jinja2":
