@@ -22,6 +22,7 @@ from promptuary.evaluation.verdict.summary import summarise
 from promptuary.models.chat_models import ChatModels
 from promptuary.prompt.content import Content
 from promptuary.registry.service import Registry
+from promptuary.review.calibration.human_labels import ReviewedLabels
 from promptuary.scheduling.drop_alerts import DropAlerts
 
 ECHO = "echo:"
@@ -106,6 +107,7 @@ def executor(opened_database: Any, clock: Any, settings: Any) -> RunExecutor:
         ChatModels(settings),
         embed=lambda texts: [],
         listeners=(DropAlerts(),),
+        human_labels=ReviewedLabels(),
     )
 
 

@@ -34,7 +34,7 @@ class JudgedOutputs:
         drawn = self.drawn or [label is not None for label in self.labels]
         chances = self.chances or [self.chance] * len(self.labels)
         return {
-            (variant, f"c{place}", 0): DrawnResult(chances[place], label, label is None)
+            (variant, f"c{place}", 0): DrawnResult(chances[place], label, label is None, chances[place] < 1)
             for place, label in enumerate(self.labels)
             if drawn[place]
         }

@@ -144,7 +144,7 @@ def test_certain_outputs_that_wait_for_a_label_hold_the_correction_back(summaris
     (figures,) = summarise_judged(FLOOR, judge_figures(), v2=everything).corrections
 
     waiting = sum(label is None for label in outputs.labels)
-    assert figures.reason == f"{waiting} outputs that were certain to be drawn wait for a label"
+    assert figures.reason == f"{waiting} outputs that were selected without chance wait for a label"
     assert figures.missing == waiting
 
 

@@ -82,7 +82,10 @@ def read_run(api: ApiClient, run_id: str) -> "ReportedRun":
 
     body = api.get(f"/runs/{path_segment(run_id)}")
     try:
-        return ReportedRun.from_json(body)
+        is_judged = body["state"] == "finished" and bool((body["summary"] or {}).get("judges"))
+        # Labels of people may have come since the run finished.
+        corrections = api.get(f"/runs/{path_segment(run_id)}/corrections") if is_judged else None
+        return ReportedRun.from_json(body, corrections)
     except (KeyError, ValueError) as error:
         raise ServiceUnreachable("the server's answer is not a run; is it Promptuary, and of this release?") from error
 

@@ -16,11 +16,13 @@ class DrawnResult:
         label: from 0 (people failed it) to 1 (people passed it), or the difference of two labels; None where there is none.
         waiting: whether a label is still to come. A result without one that waits for none was left undecided, or its label
             tuned the judge.
+        in_random_order: whether what was drawn with it is labelled in random order, so that some may still wait.
     """
 
     probability: float
     label: float | None
     waiting: bool
+    in_random_order: bool = True
 
 
 @dataclass(frozen=True)
@@ -39,8 +41,7 @@ class DrawProblem:
 def draw_problem(scored: int, drawn: Collection[DrawnResult], needed: int) -> DrawProblem | None:
     """Return why the labels of drawn results are no random sample; None where they are one.
 
-    What was drawn by chance is labelled in random order, so that some may still wait. What was certain to be drawn has no
-    random order, so all of it must be decided.
+    Where results are labelled in random order, some may still wait; else all of them must be decided.
 
     Args:
         scored: the number of results that could be drawn.
@@ -52,9 +53,9 @@ def draw_problem(scored: int, drawn: Collection[DrawnResult], needed: int) -> Dr
     if undrawn > 0 and smallest >= CERTAIN:
         reason = f"{undrawn} of {scored} outputs had no chance to be drawn: label a random slice of the run"
         return DrawProblem(reason, needed)
-    waiting = sum(result.waiting for result in drawn if result.probability >= CERTAIN)
+    waiting = sum(result.waiting for result in drawn if not result.in_random_order)
     if waiting:
-        return DrawProblem(f"{waiting} outputs that were certain to be drawn wait for a label", waiting)
+        return DrawProblem(f"{waiting} outputs that were selected without chance wait for a label", waiting)
     everyone, labelled = _counts(drawn)
     for chance, count in everyone.items():
         if not labelled[chance]:

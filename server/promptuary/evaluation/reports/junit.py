@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from xml.sax.saxutils import escape, quoteattr
 
 from promptuary.evaluation.reports.applications import stated_versions
+from promptuary.evaluation.reports.corrections import correction_lines
 from promptuary.evaluation.reports.formatting import format_number, truncate
 from promptuary.evaluation.reports.reported_result import ReportedResult, ResultReader
 from promptuary.evaluation.reports.reported_run import ReportedRun
-from promptuary.evaluation.reports.run_comparison import COLUMNS, ReportedComparison
+from promptuary.evaluation.reports.run_comparison import COLUMNS
 from promptuary.evaluation.summary_model import GateResult
 from promptuary.statistics.verdict import Verdict
 
@@ -71,15 +72,17 @@ def _suite(run: ReportedRun, read_results: ResultReader) -> Iterator[str]:
         yield _result_test(run, result)
     for gate in run.summary.gates if run.summary is not None else ():
         yield _gate_test(run, gate)
-    yield from _comparison(run.comparison)
+    yield from _suite_output(run)
     yield "  </testsuite>\n"
 
 
-def _comparison(comparison: ReportedComparison | None) -> Iterator[str]:
-    """Yield the comparison with an earlier run as the suite's output; no verdict depends on it."""
+def _suite_output(run: ReportedRun) -> Iterator[str]:
+    """Yield judged figures beside corrected ones, and the comparison with an earlier run, as the suite's output."""
+    lines, comparison = list(correction_lines(run)), run.comparison
     if comparison is not None:
-        lines = [f"compared with the run {comparison.baseline}", *comparison.notes]
+        lines += [f"compared with the run {comparison.baseline}", *comparison.notes]
         lines += [", ".join(f"{name} {cell}" for name, cell in zip(COLUMNS, row, strict=True)) for row in comparison.rows]
+    if lines:
         yield f"    <system-out>{_text(chr(10).join(lines))}</system-out>\n"
 
 

@@ -10,6 +10,7 @@ from html import escape
 from promptuary.evaluation.reports import formatting
 from promptuary.evaluation.reports.applications import version_notes
 from promptuary.evaluation.reports.content import VERDICT_TEXTS, shown_comparisons, shown_intervals, stop_note
+from promptuary.evaluation.reports.corrections import CORRECTION_COLUMNS, correction_rows, judge_lines, later_verdict
 from promptuary.evaluation.reports.error_groups import ErrorGroup, shown_groups
 from promptuary.evaluation.reports.findings import CaseRegression, ComparedPair, collect_findings
 from promptuary.evaluation.reports.formatting import format_number, truncate
@@ -38,7 +39,8 @@ def markdown_report(run: ReportedRun, results: Iterable[ReportedResult], *, regr
     if summary.gates:
         lines += ["", *_capped([f"- **{gate.verdict}**: {plain(gate.sentence)}" for gate in summary.gates], "demands")]
     findings = collect_findings(run, summary, results, regressions=regressions)
-    lines += [*_metrics(summary), *_errors(findings.errors), *_differences(summary), *_earlier_run(run.comparison)]
+    lines += [*_metrics(summary), *_corrections(run, summary), *_errors(findings.errors), *_differences(summary)]
+    lines += _earlier_run(run.comparison)
     return "\n".join([*lines, *_worst(findings.regressions, summary)]) + "\n"
 
 
@@ -61,6 +63,18 @@ def _metrics(summary: Summary) -> Iterator[str]:
     for variant in summary.variants:
         if variant.errors:
             yield f"\n{plain(variant.name)}: {_unanswered(variant)}."
+
+
+def _corrections(run: ReportedRun, summary: Summary) -> Iterator[str]:
+    """Yield the judges' agreement with people, and each judged figure beside the corrected one."""
+    if not summary.judges:
+        return
+    yield from ("", "### Judges and people", "", *(f"- {plain(line)}" for line in judge_lines(summary)))
+    if note := later_verdict(run):
+        yield f"- {plain(note)}"
+    if summary.corrections:
+        yield from ("", f"| {' | '.join(CORRECTION_COLUMNS)} |", "|" + "---|" * len(CORRECTION_COLUMNS))
+        yield from _capped([f"| {' | '.join(map(plain, row))} |" for row in correction_rows(summary)], "figures")
 
 
 def _errors(errors: Sequence[ErrorGroup]) -> Iterator[str]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from promptuary.evaluation.reports.run_comparison import ReportedComparison
-from promptuary.evaluation.summary_model import Summary, VariantRole
+from promptuary.evaluation.summary_model import GateResult, Summary, VariantRole
 from promptuary.prompt.text import replace_surrogates
 from promptuary.statistics.verdict import Verdict
 
@@ -81,6 +81,19 @@ class ReportedPart:
 
 
 @dataclass(frozen=True)
+class LabelledDecision:
+    """The verdict and the gate of a finished run, as labels of people decide them now."""
+
+    verdict: Verdict
+    gates: tuple[GateResult, ...]
+
+    @classmethod
+    def from_json(cls, body: Mapping[str, Any]) -> Self:
+        """Build it from the JSON of `GET /runs/{id}/corrections`."""
+        return cls(Verdict(body["verdict"]), tuple(GateResult.model_validate(gate) for gate in body["gates"]))
+
+
+@dataclass(frozen=True)
 class ReportedRun:
     """A run with its summary.
 
@@ -105,6 +118,7 @@ class ReportedRun:
         dataset: None where the API does not state it.
         part: of which dataset the run has a part of the cases; None for all of them.
         comparison: with an earlier run, where one was named as the baseline.
+        labelled: what labels of people decide now; None where no model judges, or it was not read.
     """
 
     id: str
@@ -127,6 +141,7 @@ class ReportedRun:
     dataset: ReportedDataset | None = None
     part: ReportedPart | None = None
     comparison: ReportedComparison | None = None
+    labelled: LabelledDecision | None = None
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -139,12 +154,17 @@ class ReportedRun:
         return frozenset(variant.name for variant in self.variants if variant.role is VariantRole.CANDIDATE)
 
     @classmethod
-    def from_json(cls, body: Mapping[str, Any]) -> Self:
-        """Build it from the JSON of `GET /runs/{id}`. A lone surrogate in a text becomes U+FFFD.
+    def from_json(cls, body: Mapping[str, Any], corrections: Mapping[str, Any] | None = None) -> Self:
+        """Build it from the JSON of `GET /runs/{id}`, and of its `/corrections` where these were read.
+
+        A lone surrogate in a text becomes U+FFFD.
 
         Raises:
             ValueError: when the summary, the verdict or a role is not one of this release.
         """
+        if corrections is not None:
+            later = {name: corrections[name] for name in ("judges", "corrections")}
+            body = {**body, "summary": {**body["summary"], **later}}
         summary_json = body["summary"]
         clean: Mapping[str, Any] = json.loads(replace_surrogates(json.dumps(body, ensure_ascii=False)))
         plan = clean.get("plan") or {}
@@ -170,6 +190,7 @@ class ReportedRun:
             suite_digest=plan.get("suite_digest"),
             dataset=dataset and ReportedDataset(dataset["name"], dataset["number"], dataset["cases"], dataset["digest"]),
             part=ReportedPart(**plan["part"]) if plan.get("part") else None,
+            labelled=None if corrections is None else LabelledDecision.from_json(corrections),
         )
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from promptuary.evaluation.reports import formatting
 from promptuary.evaluation.reports.applications import version_notes
 from promptuary.evaluation.reports.content import VERDICT_TEXTS, shown_comparisons, shown_intervals, stop_note
+from promptuary.evaluation.reports.corrections import correction_lines
 from promptuary.evaluation.reports.error_groups import ErrorGroup, shown_groups
 from promptuary.evaluation.reports.reported_run import ReportedRun
 from promptuary.evaluation.summary_model import Summary, VariantSummary
@@ -18,6 +19,7 @@ def terminal_lines(run: ReportedRun, errors: Sequence[ErrorGroup] = ()) -> list[
     note = stop_note(run)
     lines = [first, *([f"  {note}"] if note else []), *_variant_lines(run.summary), *_comparison_lines(run.summary)]
     lines += [f"  {version_note}" for version_note in version_notes(run)]
+    lines += [f"  {line}" for line in correction_lines(run)]
     lines += [f"  gate: {gate.sentence} → {gate.verdict}" for gate in run.summary.gates]
     verdict = run.verdict or run.summary.verdict
     return [*lines, *_error_lines(errors), f"  verdict: {verdict} ({VERDICT_TEXTS[verdict]})"]

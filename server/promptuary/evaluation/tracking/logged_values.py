@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from promptuary.evaluation.judge_figures import CorrectionFigures
 from promptuary.evaluation.plan import Plan, Variant
 from promptuary.evaluation.runs.store import Run
 from promptuary.evaluation.summary_model import IntervalFigures, VariantSummary
@@ -62,6 +63,10 @@ def run_values(run: Run, project: str, links: Mapping[str, str]) -> LoggedValues
     for comparison in summary.comparisons if summary else ():
         name = f"difference.{comparison.candidate}.{comparison.baseline}.{comparison.metric}"
         metrics |= _interval_metrics(name, comparison.interval)
+    for correction in summary.corrections if summary else ():
+        if correction.baseline is not None:
+            name = f"difference.{correction.variant}.{correction.baseline}.{correction.metric}"
+            metrics |= _correction_metrics(name, correction)
     return LoggedValues(params, tags, metrics)
 
 
@@ -87,7 +92,11 @@ def variant_values(run: Run, variant: Variant, project: str) -> LoggedValues:
         "promptuary.role": variant.role.value,
     }
     figures = run.summary.variant(variant.name) if run.summary else None
-    return LoggedValues(params, tags, _variant_metrics(figures) if figures else {})
+    metrics = _variant_metrics(figures) if figures else {}
+    for correction in run.summary.corrections if run.summary else ():
+        if (correction.variant, correction.baseline) == (variant.name, None):
+            metrics |= _correction_metrics(correction.metric, correction)
+    return LoggedValues(params, tags, metrics)
 
 
 def _subject_tags(plan: Plan) -> dict[str, str]:
@@ -125,6 +134,14 @@ def _variant_metrics(figures: VariantSummary) -> dict[str, float]:
     if figures.tokens:
         metrics |= {"tokens_input": figures.tokens.input, "tokens_output": figures.tokens.output}
     return metrics
+
+
+def _correction_metrics(name: str, correction: CorrectionFigures) -> dict[str, float]:
+    """Return the corrected figure beside the raw one, with its labels."""
+    labels: dict[str, float] = {f"{name}_labels": correction.labels}
+    if correction.effective_labels is not None:
+        labels[f"{name}_effective_labels"] = correction.effective_labels
+    return labels | _interval_metrics(f"{name}_corrected", correction.corrected)
 
 
 def _interval_metrics(name: str, interval: IntervalFigures | None) -> dict[str, float]:

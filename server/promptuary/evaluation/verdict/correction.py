@@ -174,7 +174,8 @@ def _drawn_pairs(
             chances = own.probability, other.probability
             chance = min(chances) if together else chances[0] * chances[1]
             difference = None if own.label is None or other.label is None else own.label - other.label
-            both[unit] = DrawnResult(chance, difference, own.waiting or other.waiting)
+            in_random_order = own.in_random_order and other.in_random_order
+            both[unit] = DrawnResult(chance, difference, own.waiting or other.waiting, in_random_order)
     smallest = min(first.smallest, second.smallest) if together else first.smallest * second.smallest
     return _DrawnUnits(units, both, smallest), (first, second)
 

@@ -2,11 +2,11 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from promptuary.core.database import Session
 from promptuary.evaluation.datasets import store as dataset_store
-from promptuary.evaluation.judges.draw import DrawnResult
+from promptuary.evaluation.judges.draw import CERTAIN, DrawnResult
 from promptuary.evaluation.judges.identity import MetricJudge, judges_of
 from promptuary.evaluation.judges.labels import ResultKey
 from promptuary.evaluation.plan import CaseResult, DatasetRef, Plan
@@ -112,7 +112,8 @@ class _DrawReader:
         plan, session = run.plan, self.session
         results = result_store.results_at(session, run.id, [item.ordinal for item in items])
         subjects = {variant.name: (variant.digest, variant.model) for variant in plan.variants}
-        judged = [self._judged(item, results[item.ordinal], judge, subjects) for item in items if item.ordinal in results]
+        sample = [item for item in _random_sample(items) if item.ordinal in results]
+        judged = [self._judged(item, results[item.ordinal], judge, subjects) for item in sample]
         answered, clusters = result_store.count_answered(session, run.id), dataset_store.list_clusters(session, plan.dataset.id)
         return JudgedDraw(queue, run.id, plan.suite_name, plan.dataset, judge, judged, answered, clusters)
 
@@ -125,7 +126,9 @@ class _DrawReader:
             key=(result.variant, result.case, result.repeat),
             subject=subjects[result.variant],
             output=result.output,
-            drawn=DrawnResult(item.probability, None if leaked else label, waiting=not item.labels),
+            drawn=DrawnResult(
+                item.probability, None if leaked else label, not item.labels, in_random_order=_in_random_order(item)
+            ),
             score=None if score is None else min(1.0, max(0.0, score)),
             passed=_verdict(result, judge),
             tuned=leaked,
@@ -134,6 +137,21 @@ class _DrawReader:
 
 def _judges(plan: Plan) -> dict[str, MetricJudge]:
     return judges_of([ScorerSpec.model_validate(scorer) for scorer in plan.suite["scorers"]])
+
+
+def _random_sample(items: Sequence[RunItem]) -> list[RunItem]:
+    """Return all items; those of random slices alone while items that were selected without chance wait for a label.
+
+    A slice is a random sample by itself, with probabilities of its own, and stands in random order.
+    """
+    in_slices = [item for item in items if item.slice_probability is not None]
+    if not in_slices or not any(not item.labels and item.slice_probability is None for item in items):
+        return list(items)
+    return [replace(item, probability=item.slice_probability or item.probability) for item in in_slices]
+
+
+def _in_random_order(item: RunItem) -> bool:
+    return item.slice_probability is not None or item.probability < CERTAIN
 
 
 def _verdict(result: CaseResult, judge: MetricJudge) -> bool | None:

@@ -37,7 +37,8 @@ class RunItem:
         id: the item's id.
         run: the run's id.
         ordinal: the result's place in the run's plan.
-        probability: the chance with which it was drawn.
+        probability: the chance with which it came into the queue.
+        slice_probability: the chance with which random slices alone brought it; None for an item in none.
         labels: of each reviewer, or the one that an adjudicator settled; 1, 0, or None for a decision that is no label.
     """
 
@@ -45,6 +46,7 @@ class RunItem:
     run: str
     ordinal: int
     probability: float
+    slice_probability: float | None
     labels: tuple[float | None, ...]
 
 
@@ -62,11 +64,11 @@ def list_judge_queues(session: Session, project: int, metrics: frozenset[str] | 
 def iterate_run_items(session: Session, queue: JudgeQueue) -> Iterator[RunItem]:
     """Yield the items of a queue that were made from results of runs, with their labels; pairs are left out."""
     labels = _list_labels(session, queue)
-    query = select(ItemRow.id, ItemRow.source, ItemRow.probability)
+    query = select(ItemRow.id, ItemRow.source, ItemRow.probability, ItemRow.slice_probability)
     query = query.where(ItemRow.queue_id == queue.id, col(ItemRow.pair_sides).is_(None)).order_by(col(ItemRow.place))
-    for item_id, source, probability in session.exec(query):
+    for item_id, source, probability, by_slice in session.exec(query):
         if match := _SOURCE.fullmatch(source):
-            yield RunItem(item_id, match[1], int(match[2]), probability, tuple(labels.get(item_id, ())))
+            yield RunItem(item_id, match[1], int(match[2]), probability, by_slice, tuple(labels.get(item_id, ())))
 
 
 def _list_labels(session: Session, queue: JudgeQueue) -> Mapping[str, list[float | None]]:
@@ -91,6 +93,14 @@ def list_tuned_contents(session: Session, project: int) -> set[OutputContent]:
     query = select(ItemRow.payload).join(QueueRow, col(QueueRow.id) == col(ItemRow.queue_id))
     payloads = session.exec(query.where(QueueRow.project_id == project, col(ItemRow.tuning).is_(True)))
     return {(payload.get("case"), payload.get("output")) for payload in payloads}
+
+
+def set_mapping(session: Session, queue_id: int, mapping: JudgeMapping) -> None:
+    """Store how a queue's decisions become labels, beside what else is known of the queue's source."""
+    row = session.get_one(QueueRow, queue_id)
+    row.source = {**(row.source or {}), "judge": mapping.to_json()}
+    session.add(row)
+    session.flush()
 
 
 def set_tuning(session: Session, queue_id: int, items: frozenset[str], *, tuning: bool) -> set[str]:

@@ -33,6 +33,13 @@ class JudgeMapping:
         fails = body.get("fails")
         return cls(body["metric"], tuple(body["passes"]), None if fails is None else tuple(fails), body.get("field"))
 
+    def to_json(self) -> dict[str, Any]:
+        """Return the JSON in the queue's `source`; what is not set is left out."""
+        body: dict[str, Any] = {"metric": self.metric, "passes": list(self.passes)}
+        if self.fails is not None:
+            body["fails"] = list(self.fails)
+        return body if self.field is None else body | {"field": self.field}
+
     def label_of(self, decision: str, labels: Mapping[str, Any] | None) -> float | None:
         """Return 1 for a pass, 0 for a fail, None for what is no label."""
         return self.label_of_value(decision if self.field is None else (labels or {}).get(self.field))

@@ -16,6 +16,7 @@ from promptuary.evaluation.reports.findings import CaseRegression, ComparedPair,
 from promptuary.evaluation.reports.formatting import format_number, truncate
 from promptuary.evaluation.reports.html.charts import cluster_figure, differences_figure, histogram_figure, means_figure
 from promptuary.evaluation.reports.html.conversations import conversations_section
+from promptuary.evaluation.reports.html.corrections import corrections_section
 from promptuary.evaluation.reports.html.html_table import Cell, html_table
 from promptuary.evaluation.reports.html.style import CSS
 from promptuary.evaluation.reports.reported_result import ReportedResult
@@ -51,6 +52,7 @@ def html_report(run: ReportedRun, results: Iterable[ReportedResult]) -> Iterator
         findings = collect_findings(run, summary, results, regressions=REGRESSIONS_LIMIT, rows=RESULTS_LIMIT)
         yield from _gates(summary)
         yield from _metrics(summary)
+        yield from corrections_section(run, summary)
         yield from _errors(findings)
         yield from _differences(summary)
         yield from _earlier_run(run.comparison)
