@@ -8,6 +8,7 @@ from urllib.parse import quote
 import httpx
 from pydantic import BaseModel, ValidationError
 
+from promptuary_ui.wire.agreement import Agreement, Disagreement
 from promptuary_ui.wire.base import Page
 from promptuary_ui.wire.caller import Caller
 from promptuary_ui.wire.deliveries import ParkedMessage
@@ -131,6 +132,19 @@ class Api:
     def heartbeat(self, claim: str) -> None:
         """Extend the lease of a claim."""
         self._call("POST", f"/v1/claims/{_path_segment(claim)}/heartbeat")
+
+    def agreement(self, queue: str) -> Agreement:
+        """Return how far the reviewers of a queue agree; with very many items this may take longer than other calls."""
+        return self._read(Agreement, "GET", f"/v1/queues/{_path_segment(queue)}/agreement", timeout=COMPARISON_TIMEOUT)
+
+    def disagreements(self, queue: str, state: str, limit: int = 50, cursor: str | None = None) -> Page[Disagreement]:
+        """List a page of the items on which reviewers disagree; `state` is `open`, `adjudicated` or `all`."""
+        path = f"/v1/queues/{_path_segment(queue)}/disagreements"
+        return self._page(Disagreement, path, limit, cursor, {"state": state})
+
+    def adjudicate(self, queue: str, body: Mapping[str, Any]) -> None:
+        """Settle labels of an item; the body is the API's."""
+        self._call("POST", f"/v1/queues/{_path_segment(queue)}/adjudications", json=dict(body))
 
     def suites(self) -> list[Suite]:
         """List every suite by name."""

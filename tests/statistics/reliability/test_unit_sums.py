@@ -49,7 +49,7 @@ def test_where_all_agree_few_units_do_not_look_certain() -> None:
     assert few is not None
     assert many is not None
     # Wilson's lower bound of 6 of 6 is 0.6097; by chance 1 - 2 * 6 * 6 / (12 * 11) = 0.4545 of pairs agree.
-    assert (few.estimate, few.high, few.method) == (1.0, 1.0, "wilson-of-observed")
+    assert (few.estimate, few.high, few.method) == (1.0, 1.0, "unit-bootstrap-wilson")
     assert few.low == pytest.approx((0.60966 - 0.454545) / (1 - 0.454545), abs=1e-4)
     assert few.low < many.low < 1.0
 
@@ -62,11 +62,24 @@ def test_a_coefficient_that_is_undefined_has_no_interval() -> None:
         alpha(DATA_C).interval(seed=1, resamples=5)
 
 
-def test_draws_of_one_label_alone_are_left_out() -> None:
-    rows = [["a"] * 11 + ["b"], ["a"] * 10 + ["b", "b"]]
-    interval = ac1_sums(Ratings.of(rows, None, ordered=False, numbers=False).counts).interval(seed=3)
+@pytest.mark.parametrize("equal", [5, 50, 500])
+def test_one_rare_label_leaves_kappa_and_alpha_open_and_not_ac1(equal: int) -> None:
+    # One unit of all disagrees and no other has the rare label: many draws have no variation, and kappa could be anything.
+    rows = [["a"] * equal + ["a"], ["a"] * equal + ["b"]]
+    kappa = kappa_sums(np.array([[equal, 1.0], [0.0, 0.0]])).interval(seed=1)
+    nominal = alpha(rows).interval(seed=1)
+    ac1 = ac1_sums(Ratings.of(rows, None, ordered=False, numbers=False).counts).interval(seed=1)
+    assert kappa is not None
+    assert nominal is not None
+    assert ac1 is not None
+    assert (kappa.low, kappa.high) == (nominal.low, nominal.high) == (-1.0, 1.0)
+    assert -1 < ac1.low < ac1.estimate < ac1.high <= 1
+
+
+def test_a_single_unit_has_an_interval_of_some_width() -> None:
+    interval = alpha([["a"], ["b"]]).interval(seed=1)
     assert interval is not None
-    assert interval.low < interval.estimate <= interval.high
+    assert interval.low <= interval.estimate < interval.high  # no observed agreement is below none
 
 
 def test_many_distinct_numbers_are_counted_by_moments() -> None:

@@ -20,7 +20,8 @@ def ac1_sums(counts: Floats) -> UnitSums:
     paired = sizes >= 2
     agreeing = np.where(paired, (rated * (rated - 1)).sum(axis=1) / np.where(paired, sizes * (sizes - 1), 1.0), 0.0)
     columns = np.column_stack([agreeing, paired, np.ones(len(rated)), rated / sizes[:, None]])
-    return UnitSums.of("gwet-ac1", columns, int(paired.sum()), _shares)
+    # Without variation chance would agree by 0, of which the limit is 1; it is reported as undefined, but a draw counts so.
+    return UnitSums.of("gwet-ac1", columns, int(paired.sum()), _shares, value_of_constant=1.0)
 
 
 def _shares(sums: Floats) -> tuple[Floats, Floats]:
@@ -28,5 +29,5 @@ def _shares(sums: Floats) -> tuple[Floats, Floats]:
     shares = sums[:, 3:] / rated[:, None]
     labels = shares.shape[1]
     expected = (shares * (1 - shares)).sum(axis=1) / max(1, labels - 1)
-    defined = (paired > 0) & (np.count_nonzero(shares, axis=1) >= 2)
-    return agreeing / np.where(paired > 0, paired, 1.0), np.where(defined, expected, np.nan)
+    observed = np.where(paired > 0, agreeing / np.where(paired > 0, paired, 1.0), np.nan)
+    return observed, np.where(np.count_nonzero(shares, axis=1) >= 2, expected, np.nan)

@@ -55,6 +55,7 @@ class UnitSums:
         multiplicities: how many units have these columns; shape (distinct units,).
         shares: computes observed and expected agreement from sums of the columns.
         pairable: the number of units with at least two labels.
+        value_of_constant: the value of a draw in which all labels are equal; None where that could be any value.
     """
 
     coefficient: str
@@ -62,14 +63,15 @@ class UnitSums:
     multiplicities: Floats
     shares: Shares
     pairable: int
+    value_of_constant: float | None = None
 
     @classmethod
-    def of(cls, coefficient: str, columns: Floats, pairable: int, shares: Shares) -> "UnitSums":
+    def of(
+        cls, coefficient: str, columns: Floats, pairable: int, shares: Shares, value_of_constant: float | None = None
+    ) -> "UnitSums":
         """Group units with equal columns; `columns` has one row a unit."""
-        if not len(columns):
-            return cls(coefficient, columns, np.zeros(0), shares, pairable)
-        distinct, counts = np.unique(columns, axis=0, return_counts=True)
-        return cls(coefficient, distinct, counts.astype(np.float64), shares, pairable)
+        distinct, counts = np.unique(columns, axis=0, return_counts=True) if len(columns) else (columns, np.zeros(0))
+        return cls(coefficient, distinct, counts.astype(np.float64), shares, pairable, value_of_constant)
 
     def agreement(self) -> Agreement:
         """Compute the coefficient, (observed - expected) / (1 - expected), or the reason why it is undefined."""
@@ -83,13 +85,14 @@ class UnitSums:
         return Agreement(self.coefficient, (observed - chance) / (1 - chance), None, observed, chance, self.pairable)
 
     def interval(self, *, seed: int, level: float = 0.95, resamples: int = 1_000) -> Interval | None:
-        """Compute the percentile bootstrap interval of the coefficient over units.
+        """Compute the percentile bootstrap interval of the coefficient over units; never of zero width.
 
-        Draws in which the coefficient is undefined (only one label drawn) are left out. Where all labels agree, every draw
-        would repeat the estimate: then the lower bound is Wilson's bound of the observed agreement over the units, corrected
-        by the same expected agreement, so that few units do not look certain. Units are drawn, not labels, because the labels
-        of a unit belong together. Source: Efron and Tibshirani, An Introduction to the Bootstrap (1993), chapter 13; Wilson,
-        JASA 22 (1927).
+        A draw in which the coefficient is undefined (only one label drawn) could be anything: it counts as -1 for the lower
+        bound and as 1 for the upper one, so that scarce data widen the interval. Where the draws reach no further than the
+        estimate on a side, as when all labels agree, that bound is Wilson's of the observed agreement over the units, corrected
+        by the same expected agreement. Units are drawn, not labels, because the labels of a unit belong together. Source:
+        Efron and Tibshirani, An Introduction to the Bootstrap (1993), chapter 13; Wilson, JASA 22 (1927); the error of kappa
+        by its observed agreement alone: Cohen, Educ. Psych. Measurement 20 (1960).
 
         Args:
             seed: of the draws: the same seed gives the same interval.
@@ -97,7 +100,7 @@ class UnitSums:
             resamples: the number of draws, at least 199.
 
         Returns:
-            The interval; None where the coefficient, or more than half of its draws, is undefined.
+            The interval; None where the coefficient is undefined.
 
         Raises:
             ValueError: too few resamples, or a level out of range.
@@ -108,28 +111,32 @@ class UnitSums:
         whole = self.agreement()
         if whole.value is None or whole.observed is None or whole.expected is None:
             return None
-        estimate = whole.value
-        if whole.observed >= 1 - ROUNDING:
-            bottom, _ = wilson_interval(whole.units, whole.units, quantile.normal(level))
-            low = (bottom - whole.expected) / (1 - whole.expected)
-            return Interval(estimate, min(low, estimate), estimate, level, "wilson-of-observed", whole.units, None)
-        values = self._draws(np.random.default_rng(seed), resamples)
-        if len(values) < resamples / 2:
-            return None
+        estimate, method = whole.value, "unit-bootstrap"
+        lowest, highest = self._draws(np.random.default_rng(seed), resamples)
         tail = (1 - level) / 2
-        low, high = (float(bound) for bound in np.quantile(values, [tail, 1 - tail]))
-        return Interval(estimate, min(low, estimate), max(high, estimate), level, "unit-bootstrap", whole.units, None)
+        low, high = float(np.quantile(lowest, tail)), float(np.quantile(highest, 1 - tail))
+        bounds = wilson_interval(whole.observed * whole.units, whole.units, quantile.normal(level))
+        bottom, top = (max(-1.0, (bound - whole.expected) / (1 - whole.expected)) for bound in bounds)
+        if low >= estimate - ROUNDING:
+            low, method = bottom, "unit-bootstrap-wilson"
+        if high <= estimate + ROUNDING < 1:
+            high, method = top, "unit-bootstrap-wilson"
+        return Interval(estimate, min(low, estimate), min(1.0, max(high, estimate)), level, method, whole.units, None)
 
-    def _draws(self, rng: np.random.Generator, resamples: int) -> Floats:
-        """Return the coefficient of each draw in which it is defined."""
+    def _draws(self, rng: np.random.Generator, resamples: int) -> tuple[Floats, Floats]:
+        """Return the coefficient of each draw: the lowest and the highest that it can be."""
         units = int(self.multiplicities.sum())
         chances = self.multiplicities / units
         step = max(1, _CELLS // len(chances))
-        values = []
+        lowest, highest = [], []
         for start in range(0, resamples, step):
             drawn = rng.multinomial(units, chances, size=min(step, resamples - start))
-            observed, expected = self.shares(drawn @ self.columns)
-            room = 1 - expected
-            defined = room > ROUNDING  # False for NaN
-            values.append((observed[defined] - expected[defined]) / room[defined])
-        return np.concatenate(values)
+            with np.errstate(divide="ignore", invalid="ignore"):
+                observed, expected = self.shares(drawn @ self.columns)
+                values = (observed - expected) / (1 - expected)
+            undefined = ~(1 - expected > ROUNDING) | np.isnan(observed)
+            constant = undefined & ~np.isnan(observed) & (self.value_of_constant is not None)
+            values = np.where(constant, self.value_of_constant or 0.0, values)
+            lowest.append(np.where(undefined & ~constant, -1.0, values))
+            highest.append(np.where(undefined & ~constant, 1.0, values))
+        return np.concatenate(lowest), np.concatenate(highest)

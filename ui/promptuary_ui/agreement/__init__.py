@@ -1,0 +1,1 @@
+"""The parts of the agreement page: the figures, and the disagreements with their adjudication."""
