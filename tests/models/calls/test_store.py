@@ -1,29 +1,51 @@
-"""Cached responses in the database: found by their keys in their project, until they are too old."""
+"""Cached responses in both databases."""
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
 
-from promptuary.access.unit_of_work import UnitOfWork
-from promptuary.models.calls import store
+import pytest
 
-Units = Callable[..., AbstractContextManager[UnitOfWork]]
-BODIES = {"k1": {"text": "grüße", "cost": 1.5}, "k2": {"text": "", "tokens": None}, "k3": {"text": "c"}}
-
-
-def test_one_read_returns_the_bodies_of_many_keys(unit_as: Units) -> None:
-    with unit_as("operator") as unit:
-        project, now = unit.caller.project, unit.clock()
-        store.write_responses(unit.session, project, BODIES, now)
-        read = [store.cached_responses(unit.session, project, keys, now) for keys in (["k1"], ["k2", "k3", "none"], [])]
-    assert read == [{"k1": BODIES["k1"]}, {"k2": BODIES["k2"], "k3": BODIES["k3"]}, {}]
+from promptuary.access.credentials import local_caller
+from promptuary.core.database import Database
+from promptuary.models.calls.store import cached_responses, delete_responses, write_responses
 
 
-def test_a_response_that_is_too_old_or_another_projects_is_not_read(unit_as: Units) -> None:
-    with unit_as("operator") as unit:
-        project, now = unit.caller.project, unit.clock()
-        store.write_responses(unit.session, project, {"old": {"text": "a"}}, now - timedelta(days=2))
-        store.write_responses(unit.session, project, {"new": {"text": "b"}}, now)
-        since = now - timedelta(days=1)
-        assert store.cached_responses(unit.session, project, ["old", "new"], since) == {"new": {"text": "b"}}
-        assert store.cached_responses(unit.session, project + 1, ["old", "new"], since) == {}
+@pytest.fixture
+def project(database: Database, clock: Any) -> int:
+    """The project of this machine itself."""
+    return local_caller(database, clock()).project
+
+
+@pytest.fixture
+def stored(database: Database, project: int, clock: Any) -> Database:
+    """A database with two responses, one of them an hour old."""
+    with database.write() as session:
+        write_responses(session, project, {"old": {"text": "a"}}, clock() - timedelta(hours=1))
+        write_responses(session, project, {"new": {"text": "b", "usage": {"input": 1}}}, clock())
+    return database
+
+
+def read(database: Database, project: int, since: datetime, keys: Sequence[str]) -> dict[str, dict[str, Any]]:
+    with database.read() as session:
+        return cached_responses(session, project, keys, since)
+
+
+def test_the_responses_of_the_keys_are_read_that_are_young_enough(stored: Database, project: int, clock: Any) -> None:
+    new = {"new": {"text": "b", "usage": {"input": 1}}}
+    assert read(stored, project, clock() - timedelta(hours=2), ["old", "new", "absent"]) == {"old": {"text": "a"}, **new}
+    assert read(stored, project, clock() - timedelta(minutes=1), ["old", "new"]) == new
+    assert read(stored, project + 1, clock() - timedelta(hours=2), ["old", "new"]) == {}
+    assert read(stored, project, clock() - timedelta(hours=2), []) == {}
+
+
+def test_a_response_replaces_the_one_of_its_key_with_a_new_time(stored: Database, project: int, clock: Any) -> None:
+    with stored.write() as session:
+        write_responses(session, project, {"old": {"text": "c"}}, clock())
+    assert read(stored, project, clock(), ["old", "new"])["old"] == {"text": "c"}
+
+
+def test_old_responses_are_deleted_and_counted(stored: Database, project: int, clock: Any) -> None:
+    with stored.write() as session:
+        assert delete_responses(session, project, clock() - timedelta(minutes=1)) == 1
+    assert list(read(stored, project, clock() - timedelta(hours=2), ["old", "new"])) == ["new"]
