@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from factories.reviews import SEEN
+
 pytestmark = pytest.mark.browser
 ReviewerAtQueue = Any
 OpenQueue = Callable[..., ReviewerAtQueue]
@@ -112,7 +114,7 @@ def test_an_item_that_was_decided_elsewhere_is_followed_by_the_current_one(revie
     reviewer.open()
     reviewer.sees("output 0")
     claim = reviewer.service.call(reviewer.key, "POST", f"/queues/{reviewer.queue}/claims")
-    body = {"nonce": claim["nonce"], "decision": "unsure"}
+    body = {"nonce": claim["nonce"], "decision": "unsure", **SEEN}
     reviewer.service.call(reviewer.key, "POST", f"/claims/{claim['id']}/submit", body)
     reviewer.press_until("output 1", lambda: reviewer.page.keyboard.press("a"))
     reviewer.page.get_by_text("submitted already").wait_for()

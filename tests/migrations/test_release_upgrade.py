@@ -30,24 +30,43 @@ from promptuary.worker.assembly import build_worker
 SCHEMA = {"0.1.0": "0001", "0.2.0": "0003", "0.3.0": "0004"}
 SINCE_0_3 = {
     "actor_id",
+    "adjudicator_ids",
+    "adjudicators",
     "author_id",
+    "blind",
     "changed_metrics",
     "config",
+    "correction",
+    "draft",
+    "due_at",
     "given_name",
     "grants",
+    "id",
     "inferred",
+    "labels",
+    "may_decide",
+    "pace",
     "part",
     "person",
     "person_id",
     "prompt_tags",
     "renamed",
     "reviewer_id",
+    "reviewer_ids",
+    "reviewers",
     "rollback",
+    "schema",
+    "schema_number",
     "searched",
+    "seen_at",
+    "sides",
     "source",
+    "swap_share",
+    "swapped",
     "target",
     "target_version",
     "targets",
+    "undo_seconds",
     "unpaired",
 }
 SINCE_0_2 = SINCE_0_3 | {
@@ -177,6 +196,7 @@ NEW_SCOPES = {
     "prompt:erase",
     "prompt:import",
     "prompt:lookup",
+    "review:adjudicate",
     "schedule:write",
     "self:read",
     "session:own",
@@ -184,6 +204,10 @@ NEW_SCOPES = {
     "webhook:manage",
 }
 """The scopes of roles since 0.1.0: two since 0.2.0, one since 0.4.0."""
+
+
+WITHHELD = {"messages", "model", "passed", "scores", "variant", "version"}
+"""The fields of a run's item that a claim no longer has."""
 
 
 def comparable(answer: Any, release: str) -> Any:
@@ -195,6 +219,10 @@ def comparable(answer: Any, release: str) -> Any:
         return {**answer, "comparisons": comparisons}
     if "spreads" in answer:  # 0.4.0 counts cases, of whose repeats the mean is taken, where earlier releases counted results
         return {**answer, "spreads": [shares_of(histogram) for histogram in answer["spreads"]]}
+    if "nonce" in answer:  # since 0.5.0 a claim has nothing that could bias its reviewer
+        item = answer["item"]
+        payload = {name: value for name, value in item["payload"].items() if name not in WITHHELD}
+        return {**answer, "item": {**item, "source": item["id"], "payload": payload}}
     if "scopes" in answer:
         return {**answer, "scopes": sorted(set(answer["scopes"]) - NEW_SCOPES)}
     if "changes" in answer and "reasons" in answer:

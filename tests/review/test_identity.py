@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from factories.reviews import SEEN
 from promptuary.core.database import Database
 
 SignIn = Callable[..., tuple[str, dict[str, str]]]
@@ -32,7 +33,7 @@ def queue(local: Any) -> str:
 
 
 def decide(api: Any, claim: dict[str, Any], headers: dict[str, str]) -> Any:
-    body = {"nonce": claim["nonce"], "decision": "approve"}
+    body = {"nonce": claim["nonce"], "decision": "approve", **SEEN}
     return api.post(f"/v1/claims/{claim['id']}/submit", json=body, headers=headers)
 
 
@@ -43,7 +44,7 @@ def test_two_keys_of_one_name_cannot_touch_each_others_claims(api: Any, local: A
     path = f"/v1/claims/{claims[0]['id']}"
     assert api.get(path, headers=second).status_code == 404
     assert decide(api, claims[0], second).status_code == 404
-    for action in ("skip", "release", "heartbeat"):
+    for action in ("skip", "defer", "release", "heartbeat"):
         assert api.post(f"{path}/{action}", headers=second).status_code == 404
     assert decide(api, claims[0], first).json()["reviewer_id"] == f"service:{first_id}"
     assert decide(api, claims[1], second).json()["reviewer_id"] == f"service:{second_id}"

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from factories.reviews import SEEN
 from promptuary.access.role import Role
 from promptuary.access.service import AccessService
 
@@ -51,7 +52,7 @@ def test_a_review_from_the_claim_to_the_export(sqlite: Any, api: Any, queue: str
     assert api.post(f"{queue}/claims", headers=ann).status_code == 200
     assert api.get(f"/v1/claims/{claim['id']}", headers=ann).json()["nonce"] == claim["nonce"]
 
-    body = {"nonce": claim["nonce"], "decision": "reject", "comment": "a refund, not a top-up"}
+    body = {"nonce": claim["nonce"], "decision": "reject", "comment": "a refund, not a top-up", **SEEN}
     response = api.post(f"/v1/claims/{claim['id']}/submit", json=body, headers=ann)
     assert response.status_code == 200
     assert response.json()["reviewer"] == "key:ann"
@@ -74,14 +75,14 @@ def test_a_queue_with_nothing_to_have_answers_204(sqlite: Any, api: Any, author:
 def test_a_claim_shows_nothing_of_what_others_decided(sqlite: Any, api: Any, queue: str, header_of: Any) -> None:
     ann, ben = header_of("ann"), header_of("ben")
     claim = api.post(f"{queue}/claims", headers=ann).json()
-    api.post(f"/v1/claims/{claim['id']}/submit", json={"nonce": claim["nonce"], "decision": "reject"}, headers=ann)
+    api.post(f"/v1/claims/{claim['id']}/submit", json={"nonce": claim["nonce"], "decision": "reject", **SEEN}, headers=ann)
     second_claim = api.post(f"{queue}/claims", headers=ben).json()
-    assert second_claim["item"] == {"id": claim["item"]["id"], "source": "item-0", "payload": claim["item"]["payload"]}
+    assert second_claim["item"] == claim["item"]
     assert "reject" not in str(second_claim)
     assert api.get(f"{queue}/export", headers=ben).status_code == 403
 
 
-@pytest.mark.parametrize("action", ["skip", "release"])
+@pytest.mark.parametrize("action", ["skip", "defer", "release"])
 def test_a_skipped_or_released_claim_is_not_live(sqlite: Any, api: Any, queue: str, header_of: Any, action: str) -> None:
     ann = header_of("ann")
     claim = api.post(f"{queue}/claims", headers=ann).json()
@@ -103,7 +104,7 @@ def test_a_retry_under_one_idempotency_key_gets_the_first_answer(sqlite: Any, ap
     for _ in range(2):
         response = api.post(
             f"/v1/claims/{claim['id']}/submit",
-            json={"nonce": claim["nonce"], "decision": "approve"},
+            json={"nonce": claim["nonce"], "decision": "approve", **SEEN},
             headers={**ann, "Idempotency-Key": "one"},
         )
         assert response.status_code == 200
@@ -173,7 +174,7 @@ def test_agreement_has_the_share_of_agreeing_pairs_and_disagreements(
         headers = header_of(name)
         for decision in decisions:
             claim = api.post(f"{queue}/claims", headers=headers).json()
-            body = {"nonce": claim["nonce"], "decision": decision}
+            body = {"nonce": claim["nonce"], "decision": decision, **SEEN}
             assert api.post(f"/v1/claims/{claim['id']}/submit", json=body, headers=headers).status_code == 200
     agreement = api.get(f"{queue}/agreement", headers=author).json()
     assert (agreement["items"], agreement["reviewers"], agreement["percent"]) == (2, 2, 50.0)

@@ -5,6 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
+from factories.reviews import SEEN
 from promptuary_ui.components import press_guard
 
 
@@ -101,7 +102,7 @@ def test_an_item_decided_elsewhere_is_followed_by_the_current_one_with_a_note(
     page = app_test(mine, queue=queue)
     headers = {"Authorization": f"Bearer {mine}"}
     claim = api.post("/v1/queues/triage/claims", headers=headers).json()
-    api.post(f"/v1/claims/{claim['id']}/submit", json={"nonce": claim["nonce"], "decision": "unsure"}, headers=headers)
+    api.post(f"/v1/claims/{claim['id']}/submit", json={"nonce": claim["nonce"], "decision": "unsure", **SEEN}, headers=headers)
     click_button(page, "Approve")
     assert "o 1" in texts(page)
     assert "submitted already" in "".join(element.value for element in page.caption)
@@ -124,7 +125,7 @@ def test_a_queue_whose_rest_is_claimed_by_others_is_not_complete(
 ) -> None:
     for _ in range(2):
         claim = local.post("/v1/queues/triage/claims").json()
-        body = {"nonce": claim["nonce"], "decision": "approve"}
+        body = {"nonce": claim["nonce"], "decision": "approve", **SEEN}
         if claim["item"]["source"] == "item-0":
             local.post(f"/v1/claims/{claim['id']}/submit", json=body)
     page = app_test(key("reviewer"), queue=queue)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -118,7 +119,7 @@ class Api:
 
     def submit(self, claim: str, nonce: str, decision: str, comment: str) -> None:
         """Submit a decision on a claimed item."""
-        body = {"nonce": nonce, "decision": decision, "comment": comment}
+        body = {"nonce": nonce, "decision": decision, "comment": comment, "seen_at": datetime.now(UTC).isoformat()}
         self._call("POST", f"/v1/claims/{_path_segment(claim)}/submit", json=body)
 
     def skip(self, claim: str) -> None:

@@ -6,12 +6,21 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated, Any, Generic, TypeVar
 
-from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler, StringConstraints
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    StringConstraints,
+)
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
 from promptuary.core.errors import FieldError, InvalidRequest, MalformedBody
-from promptuary.prompt.numbers import RoundedNumber, read_float
+from promptuary.prompt.numbers import RoundedNumber, check_utc_years, read_float
 from promptuary.prompt.text import refused_character, replace_refused
 
 T = TypeVar("T")
@@ -24,6 +33,16 @@ _INTEGER_LIMIT = 2**63
 
 ShortText = Annotated[str, StringConstraints(max_length=2000)]
 NonEmptyText = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+
+
+def _require_text(value: Any) -> Any:
+    if not isinstance(value, str):
+        raise ValueError("must be a time as a text, such as 2026-03-02T12:00:00Z")
+    return value
+
+
+Timestamp = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_require_text), AfterValidator(check_utc_years)]
+"""A time in a request's body: a text with an offset from UTC."""
 
 
 class _TooManyErrors(Exception):

@@ -68,7 +68,7 @@ def decide(data_dir: Path, comments: list[str], reviewer: str | None = None) -> 
         for comment in comments:
             claimed = reviews.claims.claim("words.queue")
             assert claimed is not None
-            reviews.claims.submit(claimed.claim.id, claimed.claim.nonce, decision, comment)
+            reviews.submit(claimed.claim.id, claimed.claim.nonce, decision, comment)
         return decision
 
 

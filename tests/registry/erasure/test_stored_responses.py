@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from factories.reviews import SEEN
 from promptuary.search.similarity import SimilarPromptCheck
 
 TEXT: dict[str, Any] = {"type": "text"}
@@ -99,7 +100,7 @@ def test_a_claim_of_an_item_from_a_run_is_replaced_and_the_runs_response_is_not(
     local.post("/v1/queues/q/items", json={"run": run.id, "only": "all"})
     claimed = send(local, "claim", "/v1/queues/q/claims", None)
     assert claimed.json()["item"]["payload"]["output"] is not None
-    body = {"nonce": claimed.json()["nonce"], "decision": "approve"}
+    body = {"nonce": claimed.json()["nonce"], "decision": "approve", **SEEN}
     decided = send(local, "decide", f"/v1/claims/{claimed.json()['id']}/submit", body)
     assert decided.status_code == 200, decided.text
     erase(local, variant.prompt, variant.version)

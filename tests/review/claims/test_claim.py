@@ -11,9 +11,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from factories.reviews import Reviews
 from promptuary.access import audit
 from promptuary.core.errors import Conflict, InvalidRequest, NotFound
-from promptuary.review.claims.store import Claim
+from promptuary.review.claims.claim import Claim, Draft
 
 ReviewsAs = Callable[[str], Any]
 CreateFilledQueue = Callable[..., None]
@@ -33,7 +34,16 @@ def claim_item(reviews_as: ReviewsAs, name: str) -> Claim:
 
 def submit(reviews_as: ReviewsAs, name: str, claim: Claim, decision: str = "approve") -> None:
     with reviews_as(name) as reviews:
-        reviews.claims.submit(claim.id, claim.nonce, decision)
+        reviews.submit(claim.id, claim.nonce, decision)
+
+
+def call_action(reviews: Reviews, action: str, claim: Claim) -> None:
+    if action == "submit":
+        reviews.submit(claim.id, claim.nonce)
+    elif action == "save_draft":
+        reviews.claims.save_draft(claim.id, claim.nonce, Draft(comment="so far"))
+    else:
+        getattr(reviews.claims, action)(claim.id)
 
 
 def test_two_reviewers_get_two_items(database: Any, reviews_as: ReviewsAs, create_filled_queue: CreateFilledQueue) -> None:
@@ -136,7 +146,7 @@ def test_the_decision_on_something_that_was_not_shown_is_refused(
     submit(reviews_as, "ann", first)
     second = claim_item(reviews_as, "ann")
     with pytest.raises(Conflict, match="another item was displayed"), reviews_as("ann") as reviews:
-        reviews.claims.submit(second.id, first.nonce, "approve")
+        reviews.submit(second.id, first.nonce, "approve")
     with reviews_as("ann") as reviews:
         assert reviews.queues.queue("triage").counts.mine == 1
 
@@ -153,18 +163,18 @@ def test_a_decision_that_the_queue_does_not_have_is_refused(
     ]
 
 
-@pytest.mark.parametrize("action", ["submit", "skip", "release", "heartbeat", "live_claim"])
+@pytest.mark.parametrize("action", ["submit", "save_draft", "skip", "defer", "release", "heartbeat", "live_claim"])
 def test_another_reviewers_claim_is_not_found(
     sqlite: Any, reviews_as: ReviewsAs, create_filled_queue: CreateFilledQueue, action: str
 ) -> None:
     create_filled_queue("triage", 1)
     claim = claim_item(reviews_as, "ann")
     with pytest.raises(NotFound), reviews_as("ben") as reviews:
-        getattr(reviews.claims, action)(claim.id, *((claim.nonce, "approve") if action == "submit" else ()))
+        call_action(reviews, action, claim)
 
 
-@pytest.mark.parametrize("ending", ["skip", "release"])
-@pytest.mark.parametrize("action", ["submit", "skip", "release", "heartbeat", "live_claim"])
+@pytest.mark.parametrize("ending", ["skip", "defer", "release"])
+@pytest.mark.parametrize("action", ["submit", "save_draft", "skip", "defer", "release", "heartbeat", "live_claim"])
 def test_a_claim_that_has_ended_accepts_no_action(
     sqlite: Any, reviews_as: ReviewsAs, create_filled_queue: CreateFilledQueue, ending: str, action: str
 ) -> None:
@@ -173,7 +183,7 @@ def test_a_claim_that_has_ended_accepts_no_action(
     with reviews_as("ann") as reviews:
         getattr(reviews.claims, ending)(claim.id)
     with pytest.raises(Conflict), reviews_as("ann") as reviews:
-        getattr(reviews.claims, action)(claim.id, *((claim.nonce, "approve") if action == "submit" else ()))
+        call_action(reviews, action, claim)
 
 
 def test_fewer_slots_refuse_the_claims_that_no_longer_fit(
@@ -293,8 +303,7 @@ def test_no_item_has_more_decisions_and_claims_than_slots(
                     if result:
                         claims[name] = result.claim
                 elif name in claims:
-                    arguments = (claims[name].nonce, "approve") if action == "submit" else ()
-                    getattr(reviews.claims, action)(claims[name].id, *arguments)
+                    call_action(reviews, action, claims[name])
         except Conflict:
             pass  # an ended claim; the invariant below is the claim of this test
         with reviews_as("author") as reviews:

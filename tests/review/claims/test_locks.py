@@ -84,7 +84,7 @@ def test_a_changed_queue_keeps_a_decision_that_is_being_made(
 ) -> None:
     create_filled_queue("triage", 1)
     claim = call("ann", "claims.claim", "triage")().claim
-    submit = call("ann", "claims.submit", claim.id, claim.nonce, "approve")
+    submit = call("ann", "submit", claim.id, claim.nonce, "approve")
     decided, changed = run_interleaved(
         decision_store, "add_decision", submit, call("author", "put_queue", "triage", "", YES_NO)
     )
@@ -108,7 +108,7 @@ def test_one_claim_submitted_twice_at_once_is_decided_once(
 ) -> None:
     create_filled_queue("triage", 1, slots=2)
     claim = call("ann", "claims.claim", "triage")().claim
-    submit = call("ann", "claims.submit", claim.id, claim.nonce, "approve")
+    submit = call("ann", "submit", claim.id, claim.nonce, "approve")
     first, second = run_interleaved(decision_store, "add_decision", submit, submit)
     assert first.result().decision == "approve"
     with pytest.raises(Conflict, match="submitted already"):

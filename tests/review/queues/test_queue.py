@@ -17,7 +17,7 @@ YES_NO = (Choice("yes", "Yes", "Y"), Choice("no", "No", "N"))
 def decide(reviews_as: ReviewsAs, name: str, queue: str, decision: str = "approve") -> str:
     with reviews_as(name) as reviews:
         claim = reviews.claims.claim(queue).claim
-        return reviews.claims.submit(claim.id, claim.nonce, decision).source
+        return reviews.submit(claim.id, claim.nonce, decision).source
 
 
 def test_a_queue_offers_three_default_decisions(database: Any, reviews_as: ReviewsAs) -> None:

@@ -1,17 +1,16 @@
 """The wire models of an import."""
 
 from datetime import datetime
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 
-from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from promptuary.access.identity import is_identity
 from promptuary.core.errors import FieldError, InvalidRequest
-from promptuary.core.wire import NonEmptyText, RequestModel, ResponseModel, ShortText
+from promptuary.core.wire import NonEmptyText, RequestModel, ResponseModel, ShortText, Timestamp
 from promptuary.prompt.content import Content
 from promptuary.prompt.digest import EncodedContent, encode_content, erased_content
 from promptuary.prompt.name import Name
-from promptuary.prompt.numbers import check_utc_years
 from promptuary.prompt.split import Split, split_from_json
 from promptuary.registry.imports.history import (
     Archival,
@@ -36,15 +35,6 @@ def _refuse_identity(actor: str) -> str:
 
 Actor = Annotated[str, StringConstraints(min_length=1, max_length=500), AfterValidator(_refuse_identity)]
 """Who did something on another server, as that server named them: nobody of this one."""
-
-
-def _require_text(value: Any) -> Any:
-    if not isinstance(value, str):
-        raise ValueError("must be a time as a text, such as 2026-03-02T12:00:00Z")
-    return value
-
-
-Timestamp = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_require_text), AfterValidator(check_utc_years)]
 
 
 class ImportedIncludeIn(RequestModel):

@@ -4,11 +4,13 @@ from datetime import datetime
 from typing import Any
 
 from promptuary.core.wire import ResponseModel
+from promptuary.review.labels.service import OwnDecision
 
 
 class DecisionOut(ResponseModel):
-    """A decision as it was stored."""
+    """A decision as it was stored; a preference in `labels` is `first`, `second` or `tie`."""
 
+    id: int
     claim: str
     item: str
     source: str
@@ -16,6 +18,11 @@ class DecisionOut(ResponseModel):
     reviewer_id: str
     decision: str
     comment: str
+    labels: dict[str, Any]
+    correction: str | None
+    schema_number: int
+    swapped: bool | None
+    seen_at: datetime | None
     at: datetime
 
 
@@ -24,3 +31,59 @@ class ExportedDecision(DecisionOut):
 
     probability: float
     payload: dict[str, Any]
+
+
+class OthersLabelsOut(ResponseModel):
+    """What another reviewer decided, without their name."""
+
+    decision: str
+    labels: dict[str, Any]
+    comment: str
+
+
+class OwnDecisionOut(ResponseModel):
+    """A decision as its reviewer sees it: a preference is the side that they saw, and `source` may be the item's id.
+
+    `revealed` has the fields of the payload that the queue shows after the decision, and `others` what others decided; both
+    are null while the decision can be undone.
+    """
+
+    id: int
+    queue: str
+    claim: str
+    item: str
+    source: str
+    reviewer: str
+    reviewer_id: str
+    decision: str
+    comment: str
+    labels: dict[str, Any]
+    correction: str | None
+    schema_number: int
+    at: datetime
+    undo_until: datetime
+    revealed: dict[str, Any] | None
+    others: list[OthersLabelsOut] | None
+
+    @classmethod
+    def of(cls, own: OwnDecision) -> "OwnDecisionOut":
+        """Build the wire model from the domain value."""
+        decision = own.decision
+        return cls(
+            id=decision.id,
+            queue=own.queue,
+            claim=decision.claim,
+            item=decision.item,
+            source=own.source,
+            reviewer=decision.reviewer,
+            reviewer_id=decision.reviewer_id,
+            decision=decision.decision,
+            comment=decision.comment,
+            labels=own.labels,
+            correction=decision.correction,
+            schema_number=decision.schema_number,
+            at=decision.at,
+            undo_until=own.undo_until,
+            revealed=own.revealed,
+            others=None if own.others is None else [OthersLabelsOut.model_validate(other) for other in own.others],
+        )

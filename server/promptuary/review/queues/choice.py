@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from promptuary.core.errors import FieldError, InvalidRequest
 
 CHOICE_LIMIT = 12
+SAVED = "saved"
+"""The decision that is stored where a queue has no choices, and its fields alone are decided."""
 RESERVED_SHORTCUTS = {"C": "the page reserves it", "R": "the page reserves it", "S": "it skips an item"}
 
 
@@ -31,7 +33,7 @@ def validate_choices(choices: Sequence[Choice]) -> tuple[Choice, ...]:
     Raises:
         InvalidRequest: with every value or shortcut that occurs twice, and every reserved shortcut.
     """
-    field_errors = []
+    field_errors = [FieldError("decisions", "must be none, or at least two")] if len(choices) == 1 else []
     values: set[str] = set()
     keys: set[str] = set()
     for number, choice in enumerate(choices):

@@ -6,8 +6,10 @@ from typing import Any
 
 from promptuary.access.contents import TrackedContent
 from promptuary.review.queues.choice import DEFAULT_CHOICES, Choice
+from promptuary.review.queues.label_schema import LabelSchema
 
 UNDO_SECONDS = 300
+NO_SCHEMA = LabelSchema()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +26,7 @@ class QueueDefinition:
         revealed: the withheld parts that a reviewer sees after their own decision.
         due_at: when the queue should be decided; None for no date.
         undo_seconds: how long a reviewer may undo a decision.
+        schema: the fields that reviewers fill in, with the rubric and its examples.
         source: how the queue was filled (run, selection, seed, share); None where people added items.
         swap_share: the share of pairs that are repeated with their sides swapped, from 0 to 1.
     """
@@ -37,17 +40,22 @@ class QueueDefinition:
     revealed: tuple[str, ...] = ()
     due_at: datetime | None = None
     undo_seconds: int = UNDO_SECONDS
+    schema: LabelSchema = NO_SCHEMA
     source: dict[str, Any] | None = None
     swap_share: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Queue(QueueDefinition):
-    """A stored queue; `schema_number` is that of its label schema, 0 for a queue without fields."""
+    """A stored queue."""
 
     id: int
-    schema_number: int
     created_at: datetime
+
+    @property
+    def schema_number(self) -> int:
+        """The number of its label schema; 0 for a queue that never had one."""
+        return self.schema.number
 
 
 @dataclass(frozen=True)
@@ -64,6 +72,15 @@ class QueueCounts:
     claimed: int
     mine: int
     left: int
+
+
+@dataclass(frozen=True)
+class QueuePace:
+    """The decisions of the last hour and of the last day, and how many people made those of the day."""
+
+    hour: int
+    day: int
+    reviewers: int
 
 
 @dataclass(frozen=True)

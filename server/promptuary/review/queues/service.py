@@ -1,27 +1,42 @@
 """The rules of queues: what a queue asks, and the items in it."""
 
 import uuid
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from promptuary.access import audit
 from promptuary.access.contents import TrackedContent
-from promptuary.access.unit_of_work import UnitOfWork
-from promptuary.core.errors import Conflict, NotFound
+from promptuary.access.identity import shown_name
+from promptuary.access.role import Scope
+from promptuary.access.unit_of_work import Caller, UnitOfWork
+from promptuary.core.errors import Conflict, FieldError, InvalidRequest, NotFound
 from promptuary.core.paging import Page, build_page, decode_cursor
 from promptuary.review.queues import store
 from promptuary.review.queues.case_key import input_key
-from promptuary.review.queues.choice import validate_choices
-from promptuary.review.queues.queue import Item, Queue, QueueCounts, QueueDefinition
+from promptuary.review.queues.choice import SAVED, validate_choices
+from promptuary.review.queues.label_schema import LabelSchema, validate_schema
+from promptuary.review.queues.people import resolve_identities
+from promptuary.review.queues.queue import Item, Queue, QueueCounts, QueueDefinition, QueuePace
+
+SHOWN_SOURCE = ("run", "prompt", "suite")
 
 
 @dataclass(frozen=True)
 class QueueState:
-    """A queue with its counts."""
+    """A queue with its counts and its pace, as the caller sees it.
+
+    `source` is how the queue was filled: how its items were selected is left out for those who only decide, since that tells
+    something about every item. `may_decide` is whether the caller may claim.
+    """
 
     queue: Queue
     counts: QueueCounts
+    pace: QueuePace
+    source: dict[str, Any] | None
+    reviewers: tuple[str, ...]
+    adjudicators: tuple[str, ...]
+    may_decide: bool
 
 
 @dataclass(frozen=True)
@@ -69,30 +84,58 @@ class QueueService:
 
     unit: UnitOfWork
 
-    def put_queue(self, definition: QueueDefinition) -> QueueState:
+    def put_queue(self, definition: QueueDefinition, keep: Collection[str] = ()) -> QueueState:
         """Create a queue, or change what it asks; decisions that were made do not change.
 
+        A changed label schema gets the next number, and the former ones stay.
+
+        Args:
+            definition: the queue; `reviewers` and `adjudicators` may be names.
+            keep: the fields of the definition that an existing queue keeps as they are.
+
         Raises:
-            InvalidRequest: when two choices cannot be distinguished.
+            InvalidRequest: when two choices cannot be distinguished, the label schema is not valid, or a reviewer or
+                adjudicator is nobody who may do this.
             Conflict: when a decision that was made is no longer a choice, or an item has more decisions than slots.
         """
-        validate_choices(definition.choices)
+        definition = self._validated(definition)
         name = definition.name
         session, project = self.unit.session, self.unit.caller.project
         queue = store.find_queue(session, project, name, lock=True)
+        if queue is None:
+            _check_answerable(definition)
         if queue is None and not store.add_queue(session, project, definition, self.unit.clock()):
             queue = self.find(name, lock=True)  # another transaction has created it meanwhile
         if queue is not None:
+            definition = replace(definition, **{field: getattr(queue, field) for field in keep})
+            _check_answerable(definition)
             self._check_decided_items(queue, definition)
             store.update_queue(session, queue, definition)
+        self._put_schema(self.find(name), definition.schema)
         detail = {"decisions": [choice.value for choice in definition.choices], "slots": definition.slots}
         audit.record_change(self.unit, "queue.set", name, detail)
         return self.queue(name)
 
+    def _validated(self, definition: QueueDefinition) -> QueueDefinition:
+        validate_choices(definition.choices)
+        validate_schema(definition.schema)
+        return replace(
+            definition,
+            reviewers=resolve_identities(self.unit, definition.reviewers, Scope.REVIEW_DECIDE, "reviewers"),
+            adjudicators=resolve_identities(self.unit, definition.adjudicators, Scope.REVIEW_ADJUDICATE, "adjudicators"),
+        )
+
+    def _put_schema(self, queue: Queue, schema: LabelSchema) -> None:
+        if replace(schema, number=0) == replace(queue.schema, number=0):
+            return
+        store.add_schema(self.unit.session, queue, schema, self.unit.caller.identity, self.unit.clock())
+        fields = [field.name for field in schema.fields]
+        audit.record_change(self.unit, "queue.schema_set", queue.name, {"number": queue.schema_number + 1, "fields": fields})
+
     def _check_decided_items(self, queue: Queue, definition: QueueDefinition) -> None:
         """Raise Conflict when decisions that were made contradict the new definition."""
         used, most = store.find_used_decisions(self.unit.session, queue)
-        missing = used - {choice.value for choice in definition.choices}
+        missing = used - ({choice.value for choice in definition.choices} or {SAVED})
         if missing:
             values = ", ".join(sorted(missing))
             raise Conflict(f"the queue '{queue.name}' has decisions '{values}'; keep them, or open a new queue")
@@ -142,7 +185,38 @@ class QueueService:
         return queue
 
     def _state(self, queue: Queue) -> QueueState:
-        return QueueState(queue, store.count_items(self.unit.session, queue, self.unit.caller.identities, self.unit.clock()))
+        session, caller, now = self.unit.session, self.unit.caller, self.unit.clock()
+        source = queue.source
+        if source is not None and not caller.has(Scope.REVIEW_MANAGE):
+            source = _shown_source(source)
+        return QueueState(
+            queue=queue,
+            counts=store.count_items(session, queue, caller.identities, now),
+            pace=store.read_pace(session, queue, now),
+            source=source,
+            reviewers=tuple(shown_name(session, identity) for identity in queue.reviewers),
+            adjudicators=tuple(shown_name(session, identity) for identity in queue.adjudicators),
+            may_decide=caller.has(Scope.REVIEW_DECIDE) and is_named(queue.reviewers, caller),
+        )
+
+
+def is_named(identities: Collection[str], caller: Caller) -> bool:
+    """Return whether a caller is one of those whom a queue names; everybody is where it names nobody."""
+    return not identities or not set(identities).isdisjoint(caller.identities)
+
+
+def _shown_source(source: dict[str, Any]) -> dict[str, Any]:
+    """Return where the items of a queue come from, without how they were selected."""
+    shown = {name: value for name, value in source.items() if name in SHOWN_SOURCE}
+    fills = [{name: value for name, value in fill.items() if name in SHOWN_SOURCE} for fill in source.get("fills", ())]
+    return shown | ({"fills": fills} if fills else {})
+
+
+def _check_answerable(definition: QueueDefinition) -> None:
+    """Raise InvalidRequest for a queue in which nothing can be decided."""
+    if not definition.choices and not definition.schema.fields:
+        error = FieldError("decisions", "may be empty only where the label schema has a field")
+        raise InvalidRequest("the queue asks nothing", [error])
 
 
 def _build_item(item: NewItem) -> Item:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, String, and_, cast, exists, func, or_
@@ -12,8 +12,18 @@ from sqlmodel import Session, col, select, update
 from promptuary.access.contents import TrackedContent, track_content
 from promptuary.prompt.name import is_name
 from promptuary.review.queues.choice import Choice
-from promptuary.review.queues.queue import Item, Queue, QueueCounts, QueueDefinition
-from promptuary.review.tables import ClaimRow, ClaimState, DecisionRow, GoldCaseRow, ItemRow, QueueRow, UndoRow
+from promptuary.review.queues.label_schema import LabelSchema, fields_from_json, fields_to_json
+from promptuary.review.queues.queue import Item, Queue, QueueCounts, QueueDefinition, QueuePace
+from promptuary.review.tables import (
+    ClaimRow,
+    ClaimState,
+    DecisionRow,
+    GoldCaseRow,
+    ItemRow,
+    QueueRow,
+    SchemaRow,
+    UndoRow,
+)
 
 REPEATED = "~swapped"
 """The end of the source of a pair that repeats another one with its sides swapped."""
@@ -26,7 +36,7 @@ def find_queue(session: Session, project: int, name: str, *, lock: bool = False)
     if lock:  # populate_existing: what this session read before the lock may have changed
         query = query.with_for_update().execution_options(populate_existing=True)
     row = session.exec(query).one_or_none()
-    return _queue_from_row(row) if row else None
+    return _queue_from_row(session, row) if row else None
 
 
 def list_queues(session: Session, project: int, after: str | None, limit: int) -> list[Queue]:
@@ -34,7 +44,7 @@ def list_queues(session: Session, project: int, after: str | None, limit: int) -
     query = select(QueueRow).where(QueueRow.project_id == project).order_by(QueueRow.name).limit(limit)
     if after is not None:
         query = query.where(QueueRow.name > after)
-    return [_queue_from_row(row) for row in session.exec(query)]
+    return [_queue_from_row(session, row) for row in session.exec(query)]
 
 
 def add_queue(session: Session, project: int, definition: QueueDefinition, at: datetime) -> bool:
@@ -65,19 +75,18 @@ def _columns(definition: QueueDefinition) -> dict[str, Any]:
         "blind": list(definition.revealed),
         "due_at": definition.due_at,
         "undo_seconds": definition.undo_seconds,
-        "source": definition.source,
         "swap_share": definition.swap_share,
     }
 
 
-def _queue_from_row(row: QueueRow) -> Queue:
+def _queue_from_row(session: Session, row: QueueRow) -> Queue:
     return Queue(
         id=row.id or 0,
         name=row.name,
         instructions=row.instructions,
         choices=tuple(Choice(**choice) for choice in row.decisions),
         slots=row.slots,
-        schema_number=row.schema_number,
+        schema=_find_schema(session, row),
         reviewers=tuple(row.reviewers or ()),
         adjudicators=tuple(row.adjudicators or ()),
         revealed=tuple(row.blind or ()),
@@ -87,6 +96,43 @@ def _queue_from_row(row: QueueRow) -> Queue:
         swap_share=row.swap_share,
         created_at=row.created_at,
     )
+
+
+def _find_schema(session: Session, queue: QueueRow) -> LabelSchema:
+    row = session.get(SchemaRow, (queue.id, queue.schema_number)) if queue.schema_number else None
+    return (
+        LabelSchema() if row is None else LabelSchema(fields_from_json(row.fields), row.rubric, tuple(row.examples), row.number)
+    )
+
+
+def add_schema(session: Session, queue: Queue, schema: LabelSchema, author: str, at: datetime) -> None:
+    """Store the next state of a queue's label schema, and make it the one in force."""
+    last = session.exec(select(func.max(SchemaRow.number)).where(SchemaRow.queue_id == queue.id)).one()
+    number = (last or 0) + 1
+    session.add(
+        SchemaRow(
+            queue_id=queue.id,
+            number=number,
+            fields=fields_to_json(schema.fields),
+            rubric=schema.rubric,
+            examples=list(schema.examples),
+            created_by=author,
+            created_at=at,
+        )
+    )
+    session.flush()
+    session.exec(update(QueueRow).where(col(QueueRow.id) == queue.id).values(schema_number=number))
+
+
+def read_pace(session: Session, queue: Queue, now: datetime) -> QueuePace:
+    """Count the decisions of the last hour and day, without those that were undone."""
+    in_the_hour = func.count().filter(col(DecisionRow.at) > now - timedelta(hours=1))
+    query = select(func.count(), in_the_hour, func.count(col(DecisionRow.reviewer).distinct())).select_from(DecisionRow)
+    query = query.join(ItemRow, col(ItemRow.id) == col(DecisionRow.item_id))
+    day, hour, reviewers = session.exec(
+        query.where(ItemRow.queue_id == queue.id, col(DecisionRow.at) > now - timedelta(days=1), is_standing())
+    ).one()
+    return QueuePace(hour, day, reviewers)
 
 
 def count_items(session: Session, queue: Queue, reviewer: Sequence[str], now: datetime) -> QueueCounts:
@@ -115,7 +161,7 @@ def count_items(session: Session, queue: Queue, reviewer: Sequence[str], now: da
 def find_used_decisions(session: Session, queue: Queue) -> tuple[set[str], int]:
     """Return the values that were decided so far, and the largest number of decisions on one item."""
     query = select(DecisionRow.decision).join(ItemRow, col(ItemRow.id) == col(DecisionRow.item_id))
-    values = session.exec(query.where(ItemRow.queue_id == queue.id).distinct()).all()
+    values = session.exec(query.where(ItemRow.queue_id == queue.id, is_standing()).distinct()).all()
     most = session.exec(select(func.max(ItemRow.decided)).where(ItemRow.queue_id == queue.id)).one()
     return set(values), most or 0
 
@@ -213,6 +259,7 @@ def erase_items(session: Session, project: int, prompt: str, version: int) -> in
             row.payload = _erased(row.payload)
         elif not changed:
             continue
+        session.exec(update(ClaimRow).where(col(ClaimRow.item_id) == row.id).values(draft=None, draft_at=None))
         session.add(row)
         count += 1
     session.flush()

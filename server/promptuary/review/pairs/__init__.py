@@ -1,0 +1,1 @@
+"""Pairs of outputs: on which side each reviewer sees which one."""
