@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from factories.reviews import SEEN
 from promptuary.access.role import Role
 from promptuary.access.service import AccessService
 
@@ -52,7 +53,7 @@ def decide(api: Any, queue: str, header_of: Callable[..., Headers], clock: Any) 
         headers = header_of(name, role)
         for decision in decisions:
             claim = api.post(f"{queue}/claims", headers=headers).json()
-            body = {"nonce": claim["nonce"], "decision": decision, "comment": comment}
+            body = {"nonce": claim["nonce"], "decision": decision, "comment": comment, **SEEN}
             assert api.post(f"/v1/claims/{claim['id']}/submit", json=body, headers=headers).status_code == 200
 
     return submit

@@ -20,7 +20,8 @@ from promptuary.review.tables import ClaimRow, ClaimState, ItemRow, PairSideRow,
 def find_next_item(session: Session, queue: Queue, reviewer: Sequence[str], now: datetime) -> Item | None:
     """Return the first item with a free slot that the reviewer has neither decided nor leased.
 
-    A case that is gold by now does not come. One that they skipped or deferred comes only when no other is left; one that they deferred to a time, not before it.
+    A case that is gold by now does not come. One that they skipped or deferred comes only when no other is left; one that they
+    deferred to a time, not before it.
     """
     is_leased = and_(
         col(ClaimRow.item_id) == ItemRow.id, col(ClaimRow.state) == ClaimState.LEASED, col(ClaimRow.lease_until) > now

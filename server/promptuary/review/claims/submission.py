@@ -76,7 +76,7 @@ class SubmissionService:
         store.end_claim(self.unit.session, claim, ClaimState.SUBMITTED)
         detail = {"queue": queue.name, "claim": claim_id, "decision": decision.decision}
         audit.record_change(self.unit, "item.decided", claim.item.id, detail)
-        return DecisionService(self.unit).shown(decision, queue)
+        return DecisionService(self.unit).as_own(decision, queue)
 
     def undo(self, decision_id: int) -> Claim:
         """Undo one of the caller's decisions, and return a new claim on its item, whose draft is what they had entered.
@@ -90,11 +90,11 @@ class SubmissionService:
         """
         queue = QueueService(self.unit).find(self._own_decision(decision_id)[1], lock=True)
         decision, _ = self._own_decision(decision_id)
-        shown = DecisionService(self.unit).shown(decision, queue)
+        own = DecisionService(self.unit).as_own(decision, queue)
         now = self.unit.clock()
         if decision_store.is_undone(self.unit.session, decision_id):
             raise Conflict("this decision was undone already")
-        if now >= shown.undo_until:
+        if now >= own.undo_until:
             raise Conflict(f"a decision of this queue can be undone for {queue.undo_seconds} seconds, which are over")
         if decision_store.is_relied_on(self.unit.session, decision):
             raise Conflict("this decision was adjudicated or accepted as gold meanwhile, and stays as it is")
@@ -103,7 +103,7 @@ class SubmissionService:
         decision_store.undo_decision(self.unit.session, decision, now)
         detail = {"queue": queue.name, "claim": decision.claim, "decision": decision.decision}
         audit.record_change(self.unit, "item.undone", decision.item, detail)
-        draft = Draft(decision.decision, shown.labels, decision.comment, decision.correction)
+        draft = Draft(decision.decision, own.labels, decision.comment, decision.correction)
         return claims.add_claim(queue, claims.own_claim(decision.claim).item, draft=draft)
 
     def _own_decision(self, decision_id: int) -> Any:

@@ -40,5 +40,5 @@ def show_claim(claim: Claim) -> ShownClaim:
         in_order = left_and_right(item.pair_sides, bool(claim.swapped))
         sides = {side: withhold(body) for side, body in in_order.items()}
     source = item.source if sides is None and may_show_source(payload) else item.id
-    shown = ShownItem(item.id, source, withhold(payload), sides)
-    return ShownClaim(claim.id, claim.queue, claim.nonce, claim.lease_until, shown, claim.draft)
+    visible_item = ShownItem(item.id, source, withhold(payload), sides)
+    return ShownClaim(claim.id, claim.queue, claim.nonce, claim.lease_until, visible_item, claim.draft)

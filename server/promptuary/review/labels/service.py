@@ -72,9 +72,9 @@ class DecisionService:
         for _, queue in page.items:
             if queue not in queues:
                 queues[queue] = QueueService(self.unit).find(queue)
-        return Page([self.shown(decision, queues[queue]) for decision, queue in page.items], page.next_cursor)
+        return Page([self.as_own(decision, queues[queue]) for decision, queue in page.items], page.next_cursor)
 
-    def shown(self, decision: Decision, queue: Queue) -> OwnDecision:
+    def as_own(self, decision: Decision, queue: Queue) -> OwnDecision:
         """Return one of the caller's own decisions as they see it.
 
         Nothing is revealed while the decision can be undone: a reviewer could look, undo it and decide again. The item's

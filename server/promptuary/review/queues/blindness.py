@@ -33,8 +33,8 @@ def withhold(payload: Mapping[str, Any], revealed: Collection[str] = ()) -> dict
 
 def reveal(payload: Mapping[str, Any], revealed: Collection[str]) -> dict[str, Any]:
     """Return the fields of a payload that the queue shows after the reviewer's own decision."""
-    shown = frozenset().union(*(fields for part, fields in PAYLOAD_FIELDS.items() if part in revealed))
-    return {name: value for name, value in payload.items() if name in shown}
+    names = frozenset().union(*(fields for part, fields in PAYLOAD_FIELDS.items() if part in revealed))
+    return {name: value for name, value in payload.items() if name in names}
 
 
 def may_show_source(payload: Mapping[str, Any], revealed: Collection[str] = ()) -> bool:

@@ -92,7 +92,7 @@ class LabelSchema:
 
 
 def validate_schema(schema: LabelSchema) -> None:
-    """Check that the fields of a schema can be filled in and told apart.
+    """Check that the fields of a schema can be filled in and distinguished.
 
     Raises:
         InvalidRequest: with every error.

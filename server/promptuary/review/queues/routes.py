@@ -27,7 +27,7 @@ def list_queues(
 @router.put("/queues/{name}")
 def put_queue(name: PathName, body: NewQueue, unit: Annotated[UnitOfWork, authorize(Scope.REVIEW_MANAGE)]) -> QueueOut:
     """Create a queue, or change its instructions, decisions and slots."""
-    return QueueOut.of(QueueService(unit).put_queue(body.definition(name), body.kept))
+    return QueueOut.of(QueueService(unit).put_queue(body.definition(name), body.retained))
 
 
 @router.get("/queues/{name}")

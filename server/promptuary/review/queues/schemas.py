@@ -126,7 +126,7 @@ class NewQueue(RequestModel):
         )
 
     @property
-    def kept(self) -> tuple[str, ...]:
+    def retained(self) -> tuple[str, ...]:
         """The fields of the definition that the request leaves out, and an existing queue keeps."""
         return tuple(field for name, field in KEPT.items() if name not in self.model_fields_set)
 

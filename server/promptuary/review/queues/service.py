@@ -26,8 +26,8 @@ SHOWN_SOURCE = ("run", "prompt", "suite")
 class QueueState:
     """A queue with its counts and its pace, as the caller sees it.
 
-    `source` is how the queue was filled: how its items were selected is left out for those who only decide, since that tells
-    something about every item. `may_decide` is whether the caller may claim.
+    `source` is how the queue was filled: how its items were selected is left out for those who only decide, since that is a
+    fact about every item. `may_decide` is whether the caller may claim.
     """
 
     queue: Queue
@@ -207,9 +207,9 @@ def is_named(identities: Collection[str], caller: Caller) -> bool:
 
 def _shown_source(source: dict[str, Any]) -> dict[str, Any]:
     """Return where the items of a queue come from, without how they were selected."""
-    shown = {name: value for name, value in source.items() if name in SHOWN_SOURCE}
+    visible = {name: value for name, value in source.items() if name in SHOWN_SOURCE}
     fills = [{name: value for name, value in fill.items() if name in SHOWN_SOURCE} for fill in source.get("fills", ())]
-    return shown | ({"fills": fills} if fills else {})
+    return visible | ({"fills": fills} if fills else {})
 
 
 def _check_answerable(definition: QueueDefinition) -> None:
