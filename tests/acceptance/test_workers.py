@@ -6,13 +6,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import pytest
 from sqlalchemy import text
 
+from factories.conversations import SYSTEM_ONLY, conversation
 from promptuary.access.credentials import local_caller
 from promptuary.access.unit_of_work import UnitOfWork
 from promptuary.core.clock import wall_clock
@@ -95,22 +96,38 @@ def reproducible_fields(result: CaseResult) -> tuple[Any, ...]:
 @pytest.fixture
 def submit(sqlite: Database, settings: Settings) -> Callable[[], Run]:
     """Submit a run of a suite of two versions on 200 cases, twice each; 800 results."""
-    caller = local_caller(sqlite, wall_clock())
-    with sqlite.write() as session:
+    texts = [("yes", "no", "yes, very surely")[number % 3] for number in range(CASES)]
+    cases = [Case(f"c{number}", {"text": text}, "yes") for number, text in enumerate(texts)]
+    contents = [Content(type="text", template=template) for template in ("{{text}}", "{{text}}!")]
+    return store_suite(sqlite, settings, SUITE, contents, cases)
+
+
+@pytest.fixture
+def submit_conversations(sqlite: Database, settings: Settings) -> Callable[[], Run]:
+    """Submit a run of a suite on 200 conversations of three turns, twice each; 400 results."""
+    suite = {**SUITE, "name": "talks", "prompt": "talk", "dataset": "talks", "gate": []}
+    turns = [{"user": text} for text in ("yes", "no", "yes")]
+    cases = [conversation(id=f"c{number}", turns=turns, expected="yes") for number in range(CASES)]
+    return store_suite(sqlite, settings, suite, [SYSTEM_ONLY], cases)
+
+
+def store_suite(
+    database: Database, settings: Settings, suite: Mapping[str, Any], contents: Sequence[Content], cases: Sequence[Case]
+) -> Callable[[], Run]:
+    """Store a suite with its prompt and its dataset; return what submits a run of it."""
+    caller = local_caller(database, wall_clock())
+    with database.write() as session:
         unit = UnitOfWork(session, caller, wall_clock, settings)
-        for number, template in enumerate(("{{text}}", "{{text}}!"), 1):
-            content = Content(type="text", template=template)
-            Registry(unit).register("word", content, labels=("production",) if number == 1 else ())
-        texts = [("yes", "no", "yes, very surely")[number % 3] for number in range(CASES)]
-        cases = [Case(f"c{number}", {"text": text}, "yes") for number, text in enumerate(texts)]
-        DatasetService(unit).put_version("words", cases)
-        SuiteService(unit).put(Suite.model_validate(SUITE))
+        for number, content in enumerate(contents):
+            Registry(unit).register(suite["prompt"], content, labels=() if number else ("production",))
+        DatasetService(unit).put_version(suite["dataset"], cases)
+        SuiteService(unit).put(Suite.model_validate(suite))
 
-    def do() -> Run:
-        with sqlite.write() as session:
-            return RunService(UnitOfWork(session, caller, wall_clock, settings)).submit(RunRequest(suite="words"))
+    def submit_run() -> Run:
+        with database.write() as session:
+            return RunService(UnitOfWork(session, caller, wall_clock, settings)).submit(RunRequest(suite=suite["name"]))
 
-    return do
+    return submit_run
 
 
 @pytest.fixture
@@ -174,21 +191,36 @@ def test_a_command_that_is_killed_again_and_again_ends_with_one_result_a_case(
     submit: Callable[[], Run], sqlite: Database, settings: Settings
 ) -> None:
     run = submit()
+    finish_between_kills(run, "words", sqlite, settings)
+
+
+def test_conversations_of_a_command_that_is_killed_have_one_result_each(
+    submit_conversations: Callable[[], Run], sqlite: Database, settings: Settings
+) -> None:
+    run = submit_conversations()
+    finish_between_kills(run, "talks", sqlite, settings)
+    with sqlite.read() as session:
+        turns = [result.detail["turns"] for result in store.iterate_results(session, run.id)]
+    assert [[turn["output"] for turn in each] for each in turns] == [["yes", "no", "yes"]] * run.total
+
+
+def finish_between_kills(run: Run, suite: str, database: Database, settings: Settings) -> None:
+    """Kill a command that does a run again and again, then let one finish it; each result must be there once."""
     drawn = random.Random(7)
-    command = [sys.executable, "-m", "promptuary.cli.main", "eval", "run", "words", "--resume", run.id]
+    command = [sys.executable, "-m", "promptuary.cli.main", "eval", "run", suite, "--resume", run.id]
     environment = os.environ | {"PROMPTUARY_DATA_DIR": str(settings.data_dir), "PROMPTUARY_DATABASE_URL": settings.sql_url}
     for kill in range(KILLS):
         goal = round(run.total * (kill + drawn.random()) / KILLS)
         with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-            wait(lambda goal=goal, process=process: stored_runs(sqlite, [run])[0].done >= goal or process.poll() is not None)
+            wait(lambda goal=goal, process=process: stored_runs(database, [run])[0].done >= goal or process.poll() is not None)
             process.kill()
-        lease_ends(sqlite, run)
+        lease_ends(database, run)
     with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         process.wait(WAIT)
 
-    ended = stored_runs(sqlite, [run])[0]
+    ended = stored_runs(database, [run])[0]
     assert (ended.state, ended.done) == (RunState.FINISHED, run.total)
-    with sqlite.read() as session:
+    with database.read() as session:
         assert [result.ordinal for result in store.iterate_results(session, run.id)] == list(range(run.total))
 
 
