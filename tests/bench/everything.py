@@ -30,6 +30,7 @@ from bench import (
     mlflow_client,
     model_calls,
     register,
+    review,
     similar,
     simulations,
     stream,
@@ -209,6 +210,13 @@ def auditing() -> Table:
     return "Verifying an audit chain against a kept head", ("on", "rows", "seconds", "of the processor"), rows
 
 
+def reviewing() -> Table:
+    """Measure the delay from a reviewer's key press to the next item."""
+    rows = [(delay.what, f"{delay.p50:.1f}", f"{delay.p95:.1f}") for delay in review.measured()]
+    title = f"From a key press in the review card, {review.PRESSES} presses in Chromium, {review.ITEMS:,} items queued"
+    return title, ("until", "p50 ms", "p95 ms"), rows
+
+
 def tokens() -> Table:
     """Measure the local model's tokens a second, under a run and under a bare client."""
     title = (
@@ -259,6 +267,7 @@ def main() -> None:
         calls,
         similarity,
         auditing,
+        reviewing,
         tokens,
     ):
         result: Any = measured_or_failed(measure)

@@ -5,13 +5,12 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
+from factories.browser import ReviewerAtQueue, Service
 from factories.processes import free_port, wait_until_ready
 
 CHROMIUM_ARGS = (
@@ -24,35 +23,6 @@ CHROMIUM_ARGS = (
     "--disable-sync",
 )
 WIDE, HIGH = 1280, 800
-
-
-@dataclass(frozen=True)
-class Service:
-    """Where the API, the pages and the data are, and a way to make keys."""
-
-    api: str
-    pages: str
-    make_key: Callable[[str, str], str]
-    data: Path
-
-    def make_person(self, name: str, role: str) -> str:
-        """Make a person with a role, and return a key of theirs."""
-        operator = self.make_key("operator", "operator")
-        person = self.call(operator, "POST", "/people", {"name": name, "role": role})["id"]
-        key: str = self.call(operator, "POST", "/keys", {"name": "personal", "role": role, "person": person})["key"]
-        return key
-
-    def make_code(self, key: str) -> str:
-        """Make a one-time code of the person whose key it is."""
-        person = self.call(key, "GET", "/self")["actor_id"].removeprefix("person:")
-        code: str = self.call(self.make_key("operator", "operator"), "POST", f"/people/{person}/codes")["code"]
-        return code
-
-    def call(self, key: str, method: str, path: str, body: Any = None) -> Any:
-        """Call the API, require success, and return the response's JSON."""
-        answer = httpx.request(method, f"{self.api}/v1{path}", json=body, headers={"Authorization": f"Bearer {key}"})
-        assert answer.is_success, answer.text
-        return answer.json() if answer.content else None
 
 
 @pytest.fixture(scope="session")
@@ -155,59 +125,29 @@ def page(browser: Any) -> Iterator[Any]:
     context.close()
 
 
-@dataclass(frozen=True)
-class ReviewerAtQueue:
-    """A reviewer in front of a queue of their own; items are `item-0` and so on."""
-
-    service: Service
-    page: Any
-    queue: str
-    key: str
-    author: str
-
-    def open(self) -> None:
-        """Open the queue's page and sign in."""
-        self.page.goto(f"{self.service.pages}/?queue={self.queue}")
-        self.sign_in()
-
-    def sign_in(self) -> None:
-        """Sign in with the key."""
-        self.page.get_by_label("API key").fill(self.key)
-        self.page.get_by_role("button", name="Sign in").click()
-
-    def sees(self, text: str, milliseconds: float = 30_000) -> None:
-        """Wait for a text on the page."""
-        self.page.get_by_text(text, exact=True).first.wait_for(timeout=milliseconds)
-
-    def press_until(self, text: str, press: Callable[[], None]) -> None:
-        """Wait until the page accepts a press, press once, and wait for the text that follows."""
-        self.wait_for_accepted_presses()
-        press()
-        self.sees(text)
-
-    def wait_for_accepted_presses(self) -> None:
-        """Wait until the displayed item accepts a press: the page marks its form then."""
-        self.page.locator('[class*="st-key-decide-"][data-presses="accepted"]').wait_for(timeout=30_000)
-
-    def decisions(self) -> list[tuple[str, str, str]]:
-        """Return the queue's decisions: source, decision, comment."""
-        rows = self.service.call(self.author, "GET", f"/queues/{self.queue}/export")["items"]
-        return [(row["source"], row["decision"], row["comment"]) for row in rows]
-
-
 @pytest.fixture
 def reviewer_at_queue(service: Service, page: Any, request: pytest.FixtureRequest) -> Callable[..., ReviewerAtQueue]:
-    """Make a queue with items and put a new reviewer in front of it: `desk(3)`, or `desk(payloads=[…])`."""
+    """Make a queue with items and put a new reviewer in front of it.
 
-    def create(items: int = 3, payloads: list[dict[str, Any]] | None = None) -> ReviewerAtQueue:
+    `desk(3)`, or `desk(items=[{"payload": …}])`; other arguments are fields of the queue.
+    """
+
+    def create(items: int | list[dict[str, Any]] = 3, **fields: Any) -> ReviewerAtQueue:
         name = "q-" + str(abs(hash(request.node.nodeid)))
         author = service.make_key("author", "author")
-        payloads = payloads or [
-            {"input": {"ticket": f"ticket {number}"}, "output": f"output {number}", "expected": f"expected {number}"}
-            for number in range(items)
-        ]
-        service.call(author, "PUT", f"/queues/{name}", {"instructions": "Is the output right?"})
-        rows = [{"source": f"item-{number}", "payload": payload} for number, payload in enumerate(payloads)]
+        if isinstance(items, int):
+            items = [
+                {
+                    "payload": {
+                        "input": {"ticket": f"ticket {number}"},
+                        "output": f"output {number}",
+                        "expected": f"expected {number}",
+                    }
+                }
+                for number in range(items)
+            ]
+        service.call(author, "PUT", f"/queues/{name}", {"instructions": "Is the output right?", **fields})
+        rows = [{"source": f"item-{number}", **item} for number, item in enumerate(items)]
         service.call(author, "POST", f"/queues/{name}/items", {"items": rows})
         return ReviewerAtQueue(service, page, name, service.make_person(name, "reviewer"), author)
 

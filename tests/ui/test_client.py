@@ -47,14 +47,10 @@ def test_a_name_cannot_leave_its_place_in_the_path() -> None:
 
     def handler(request: httpx.Request) -> httpx.Response:
         seen.append(request.url.raw_path)
-        return httpx.Response(204)
+        return httpx.Response(200, json={"items": [], "next_cursor": None})
 
-    api(handler).claim("../runs?x=1#")
-    assert seen == [b"/v1/queues/..%2Fruns%3Fx%3D1%23/claims"]
-
-
-def test_nothing_to_claim_is_none() -> None:
-    assert api(lambda _request: httpx.Response(204)).claim("q") is None
+    api(handler).versions("../runs?x=1#")
+    assert seen[0].startswith(b"/v1/prompts/..%2Fruns%3Fx%3D1%23/versions?")
 
 
 def test_a_problem_becomes_the_servers_message_with_its_field_errors() -> None:
@@ -83,12 +79,9 @@ def test_a_response_of_another_release_is_reported() -> None:
         api(lambda _request: httpx.Response(200, json={"unknown": 1})).whoami()
 
 
-@pytest.mark.parametrize(
-    ("status", "claim_lost", "unauthenticated"), [(401, False, True), (404, True, False), (409, True, False)]
-)
-def test_an_error_has_its_meaning_for_the_page(status: int, claim_lost: bool, unauthenticated: bool) -> None:
-    error = ApiError(status, "no")
-    assert (error.claim_lost, error.unauthenticated) == (claim_lost, unauthenticated)
+@pytest.mark.parametrize(("status", "unauthenticated"), [(401, True), (403, False), (404, False)])
+def test_an_error_has_its_meaning_for_the_page(status: int, unauthenticated: bool) -> None:
+    assert ApiError(status, "no").unauthenticated is unauthenticated
 
 
 def test_a_redirect_is_not_followed_for_the_key_would_go_with_it() -> None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -14,7 +13,7 @@ from promptuary_ui.wire.base import Page
 from promptuary_ui.wire.caller import Caller
 from promptuary_ui.wire.deliveries import ParkedMessage
 from promptuary_ui.wire.prompts import Diff, LabelMove, LabelRemoval, Prompt, Version
-from promptuary_ui.wire.review import Claim, Queue
+from promptuary_ui.wire.review import Queue
 from promptuary_ui.wire.runs import Distribution, Result, Run, RunComparison, Suite
 from promptuary_ui.wire.schedules import Alert, Schedule
 from promptuary_ui.wire.sessions import Authorization, OpenedSession, Provider, Session
@@ -44,11 +43,6 @@ class ApiError(Exception):
         """The message as a sentence, with a capital letter and a full stop."""
         text = self.message[:1].upper() + self.message[1:]
         return text if text.endswith((".", "!", "?")) else text + "."
-
-    @property
-    def claim_lost(self) -> bool:
-        """Whether the claim no longer belongs to this reviewer."""
-        return self.status in (404, 409)
 
 
 def connect(url: str) -> httpx.Client:
@@ -111,28 +105,6 @@ class Api:
     def queue(self, name: str) -> Queue:
         """Return a queue with its counts."""
         return self._read(Queue, "GET", f"/v1/queues/{_path_segment(name)}")
-
-    def claim(self, queue: str) -> Claim | None:
-        """Claim the next item, or return the live claim; None when no item is available."""
-        response = self._call("POST", f"/v1/queues/{_path_segment(queue)}/claims")
-        return None if response.status_code == 204 else _parse_response(Claim, response)
-
-    def submit(self, claim: str, nonce: str, decision: str, comment: str) -> None:
-        """Submit a decision on a claimed item."""
-        body = {"nonce": nonce, "decision": decision, "comment": comment, "seen_at": datetime.now(UTC).isoformat()}
-        self._call("POST", f"/v1/claims/{_path_segment(claim)}/submit", json=body)
-
-    def skip(self, claim: str) -> None:
-        """Skip a claimed item."""
-        self._call("POST", f"/v1/claims/{_path_segment(claim)}/skip")
-
-    def release(self, claim: str) -> None:
-        """Release a claimed item."""
-        self._call("POST", f"/v1/claims/{_path_segment(claim)}/release")
-
-    def heartbeat(self, claim: str) -> None:
-        """Extend the lease of a claim."""
-        self._call("POST", f"/v1/claims/{_path_segment(claim)}/heartbeat")
 
     def agreement(self, queue: str) -> Agreement:
         """Return how far the reviewers of a queue agree; with very many items this may take longer than other calls."""
@@ -255,18 +227,26 @@ class Api:
     def _read(self, model: type[T], method: str, path: str, **options: Any) -> T:
         return _parse_response(model, self._call(method, path, **options))
 
+    def relay(self, method: str, path: str, query: str, body: bytes) -> httpx.Response:
+        """Send a JSON request of the browser as it is, and return the response as it is, errors included."""
+        address = f"{path}?{query}" if query else path
+        return self._send(method, address, content=body or None, headers={"Content-Type": "application/json"} if body else {})
+
     def _call(self, method: str, path: str, **options: Any) -> httpx.Response:
+        response = self._send(method, path, **options)
+        if not response.is_success:
+            raise ApiError(response.status_code, _error_message(response))
+        return response
+
+    def _send(self, method: str, path: str, *, headers: Mapping[str, str] | None = None, **options: Any) -> httpx.Response:
         try:
-            headers = {**self.headers, **({"Authorization": f"Bearer {self.key}"} if self.key else {})}
-            response = self.http.request(method, path, headers=headers, **options)
+            authorization = {"Authorization": f"Bearer {self.key}"} if self.key else {}
+            return self.http.request(method, path, headers={**self.headers, **authorization, **(headers or {})}, **options)
         except (httpx.HTTPError, UnicodeEncodeError) as error:
             if isinstance(error, UnicodeEncodeError):
                 raise ApiError(401, "the key contains characters that no key has; copy it again") from None
             url = self.http.base_url
             raise ApiError(0, f"the API at {url} does not respond; check that `promptuary serve` runs there") from error
-        if not response.is_success:
-            raise ApiError(response.status_code, _error_message(response))
-        return response
 
 
 def _path_segment(name: str) -> str:

@@ -52,6 +52,7 @@ def options(host: str, port: int) -> dict[str, object]:
         "browser.gatherUsageStats": False,
         "client.showErrorDetails": "none",
         "client.toolbarMode": "minimal",
+        "runner.postScriptGC": False,  # a full collection after every run delays the next answer by about 100 ms
         "client.disableDataExport": True,  # a table's CSV would carry a model's text into a spreadsheet as a formula
         **THEME,
     }
@@ -82,7 +83,8 @@ def run(host: str = DEFAULT_HOST, port: int = DEFAULT_PORT, url: str | None = No
 
     from promptuary_ui.connection_limits import limit_connections
     from promptuary_ui.request_checks import RequestChecks
-    from promptuary_ui.security_headers import SecurityHeaders
+    from promptuary_ui.review.routes import ReviewRoutes
+    from promptuary_ui.security_headers import SecurityHeaders, page_policy
     from promptuary_ui.session import connection
     from promptuary_ui.sign_in.cookie import session_cookie
     from promptuary_ui.sign_in.provider_routes import ProviderRoutes
@@ -90,11 +92,10 @@ def run(host: str = DEFAULT_HOST, port: int = DEFAULT_PORT, url: str | None = No
 
     limit_connections(read_connection_limits())
     os.environ["PROMPTUARY_URL"] = url or api_url()
-    middleware = [Middleware(SecurityHeaders), Middleware(RequestChecks, allowed_hosts(host), public_origin())]
+    middleware = [Middleware(SecurityHeaders, page_policy()), Middleware(RequestChecks, allowed_hosts(host), public_origin())]
     sign_in = SignInRoutes(session_cookie(port, public_origin()), public_origin(), connection)
-    app = st.App(
-        Path(__file__).with_name("app.py"), middleware=middleware, routes=[*sign_in.routes(), *ProviderRoutes(sign_in).routes()]
-    )
+    routes = [*sign_in.routes(), *ProviderRoutes(sign_in).routes(), *ReviewRoutes(sign_in).routes()]
+    app = st.App(Path(__file__).with_name("app.py"), middleware=middleware, routes=routes)
     app.run(config=options(host, port))
 
 

@@ -40,16 +40,6 @@ def show_field(name: str, value: Any) -> None:
         _show_value(value)
 
 
-def show_origin(payload: Mapping[str, Any], source: str) -> None:
-    """Show the item's other fields in a closed expander, because they could bias the reviewer."""
-    visible_fields = (*SIDES, "error") if _present_sides(payload) else tuple(payload)
-    with st.expander("Where this comes from", icon=":material/info:"):
-        show_field("source", source)
-        for name, value in payload.items():
-            if name not in visible_fields and value is not None:
-                show_field(name, value)
-
-
 def _present_sides(payload: Mapping[str, Any]) -> list[str]:
     return [side for side in SIDES if payload.get(side) is not None]
 

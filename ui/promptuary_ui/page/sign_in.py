@@ -1,18 +1,17 @@
 """What a page shows to a browser without a session: nothing, and it goes to the sign-in page and comes back after it."""
 
-import json
+from functools import cache
+from typing import Any
 
 import streamlit as st
 
-SCRIPT = """
-<script>
-  const page = new URL("/sign-in", location.origin);
-  page.searchParams.set("next", location.pathname + location.search);
-  const reason = {reason};
-  if (reason) page.searchParams.set("reason", reason);
-  location.replace(page);
-</script>
-"""
+NAME = "promptuary.redirect"
+
+
+@cache
+def _redirect() -> Any:
+    """Register the component that takes the browser to another page; the policy of the pages allows no script in them."""
+    return st.components.v2.component(NAME, js="redirect.js")
 
 
 def show(reason: str | None = None) -> None:
@@ -21,5 +20,5 @@ def show(reason: str | None = None) -> None:
     Args:
         reason: why the browser is there: `ended` or `signed-out`; None where it never signed in.
     """
-    st.html(SCRIPT.replace("{reason}", json.dumps(reason)), unsafe_allow_javascript=True)
+    _redirect()(key="sign-in", data={"path": "/sign-in", "reason": reason})
     st.stop()

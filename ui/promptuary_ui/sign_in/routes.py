@@ -44,6 +44,7 @@ class SignInRoutes:
         return [
             Route("/sign-in", _page),
             Route("/review", _review),  # the first page has no path of its own, and links to this one are sent around
+            Route("/review/", _review),
             Route("/sign-in/session", self.read_session, methods=["GET"]),
             Route("/sign-in/session", self.open_session, methods=["POST"]),
             Route("/sign-in/mark.svg", _mark),

@@ -8,6 +8,7 @@ class Caller(ApiModel):
 
     project: str
     actor: str
+    actor_id: str = ""
     role: str
     scopes: frozenset[str]
 

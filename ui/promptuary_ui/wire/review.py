@@ -1,17 +1,9 @@
-"""Review queues and claims as the API answers them; the classes mirror the server's of the same name and `…Out`."""
+"""Review queues as the API answers them; the classes mirror the server's of the same name and `…Out`."""
 
 from datetime import datetime
 from typing import Any
 
 from promptuary_ui.wire.base import ApiModel
-
-
-class Choice(ApiModel):
-    """A decision that a queue offers, and the key that presses its button."""
-
-    value: str
-    label: str
-    shortcut: str | None = None
 
 
 class QueueCounts(ApiModel):
@@ -25,29 +17,25 @@ class QueueCounts(ApiModel):
     left: int
 
 
+class QueuePace(ApiModel):
+    """The decisions of the last hour and of the last day, and how many people made those of the day."""
+
+    hour: int
+    day: int
+    reviewers: int
+
+
 class Queue(ApiModel):
-    """A queue."""
+    """A queue; `source` is where its items come from, and no `reviewers` means everyone who may review.
+
+    `may_decide` is whether the caller is one of them.
+    """
 
     name: str
-    instructions: str
-    decisions: list[Choice]
-    slots: int
     counts: QueueCounts
-
-
-class Item(ApiModel):
-    """An item to decide on."""
-
-    id: str
-    source: str
-    payload: dict[str, Any]
-
-
-class Claim(ApiModel):
-    """An item leased to this reviewer."""
-
-    id: str
-    queue: str
-    nonce: str
-    lease_until: datetime
-    item: Item
+    source: dict[str, Any] | None = None
+    reviewers: list[str] | None = None
+    pace: QueuePace | None = None
+    may_decide: bool = True
+    due_at: datetime | None = None
+    created_at: datetime | None = None

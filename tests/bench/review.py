@@ -1,0 +1,201 @@
+"""From a key press to the next item on the screen, in a real browser, with 10,000 items queued.
+
+    python -m bench.review [PRESSES]
+
+The API and the pages run as processes of their own. The page's own clock measures: from the time of the key's event to the
+first frame in which the next item is painted, and until that item can be decided.
+"""
+
+import os
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import quantiles
+from typing import Any
+
+import httpx
+
+from bench.serving import build, free_port, running, serving
+
+ITEMS, BATCH, PRESSES, OTHERS = 10_000, 1_000, 200, 19
+QUEUE = "bench.review"
+TEXT = " ".join(["The customer asks when the refund arrives, and the answer names a day."] * 8)
+OBSERVE = """() => {
+    const root = document.querySelector(".pr-root");
+    window.painted = [];
+    window.decidable = [];
+    let pressed = null;
+    window.addEventListener("keydown", (event) => (pressed = event.timeStamp), true);
+    new MutationObserver((changes) => {
+        const began = pressed;
+        if (began === null || !root.dataset.claim) return;
+        if (changes.some((change) => change.attributeName === "data-claim")) {
+            requestAnimationFrame(() => {
+                const channel = new MessageChannel(); // its message comes after the frame
+                channel.port1.onmessage = () => window.painted.push(performance.now() - began);
+                channel.port2.postMessage(0);
+            });
+        }
+        if (root.dataset.decidable === "true") window.decidable.push(performance.now() - began);
+    }).observe(root, { attributes: true, attributeFilter: ["data-claim", "data-decidable"] });
+}"""
+
+
+@dataclass(frozen=True)
+class Delay:
+    """Milliseconds from a key press, at the median and the 95th percentile."""
+
+    what: str
+    p50: float
+    p95: float
+
+
+@contextmanager
+def pages(api: str) -> Iterator[str]:
+    """Run the UI in front of an API."""
+    from promptuary_ui.launch import command
+
+    port = free_port()
+    arguments, environment = command("127.0.0.1", port, api)
+    with running(arguments, f"http://127.0.0.1:{port}", environment) as url:
+        yield url
+
+
+def fill(api: str, authorization: dict[str, str]) -> None:
+    """Queue the items."""
+    with httpx.Client(base_url=f"{api}/v1", headers=authorization, timeout=120) as client:
+        client.put(f"/queues/{QUEUE}", json={"instructions": "Is it right?"}).raise_for_status()
+        for start in range(0, ITEMS, BATCH):
+            items = [
+                {
+                    "source": f"item-{number}",
+                    "payload": {"input": {"ticket": TEXT}, "output": f"{number} {TEXT}", "expected": TEXT},
+                }
+                for number in range(start, start + BATCH)
+            ]
+            client.post(f"/queues/{QUEUE}/items", json={"items": items}).raise_for_status()
+
+
+def operator_key(folder: Path) -> str:
+    """Make a key that may make people."""
+    from promptuary.access.credentials import local_caller
+    from promptuary.access.role import Role
+    from promptuary.access.service import AccessService
+    from promptuary.access.unit_of_work import UnitOfWork
+    from promptuary.core.clock import wall_clock
+    from promptuary.core.database import Database
+    from promptuary.core.settings import read_settings
+
+    settings = read_settings(data_dir=folder)
+    database = Database(settings.sql_url)
+    with database.write() as session:
+        access = AccessService(UnitOfWork(session, local_caller(database, wall_clock()), wall_clock, settings))
+        _, operator = access.create_key("operator", Role.OPERATOR)
+    database.dispose()
+    return str(operator)
+
+
+def person_key(api: str, operator: str, name: str) -> str:
+    """Make a reviewer, and return a key of theirs."""
+    with httpx.Client(base_url=f"{api}/v1", headers={"Authorization": f"Bearer {operator}"}) as client:
+        person = client.post("/people", json={"name": name, "role": "reviewer"}).raise_for_status().json()["id"]
+        body = {"name": "personal", "role": "reviewer", "person": person}
+        return str(client.post("/keys", json=body).raise_for_status().json()["key"])
+
+
+def press(url: str, key: str, presses: int) -> tuple[list[float], list[float]]:
+    """Decide items in a browser; return the milliseconds until each next item was painted, and could be decided."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        executable = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+        browser = playwright.chromium.launch(executable_path=executable, args=["--no-sandbox", "--disable-gpu"])
+        page: Any = browser.new_page(viewport={"width": 1440, "height": 900})
+        page.goto(f"{url}/review?queue={QUEUE}")
+        page.get_by_label("API key").fill(key)
+        page.get_by_role("button", name="Sign in").click()
+        page.locator(".pr-root[data-decidable=true]").wait_for(timeout=60_000)
+        page.evaluate(OBSERVE)
+        for number in range(presses):
+            page.locator(".pr-root[data-decidable=true]").wait_for()
+            page.wait_for_timeout(300)  # a brisk reviewer, who reads a little
+            page.keyboard.press("axu"[number % 3])
+        page.locator(".pr-root[data-decidable=true][data-saving=idle]").wait_for()
+        painted, decidable = page.evaluate("[window.painted, window.decidable]")
+        browser.close()
+    assert len(painted) == presses, "a press decided nothing, or an item was painted twice"
+    return painted, decidable
+
+
+@contextmanager
+def crowd(api: str, keys: Sequence[str]) -> Iterator[None]:
+    """Run others who review over REST meanwhile, each a decision a second.
+
+    Raises:
+        AssertionError: after the block, when one of their calls failed.
+    """
+    end, errors = threading.Event(), []
+
+    def review(key: str) -> None:
+        try:
+            with httpx.Client(base_url=f"{api}/v1", headers={"Authorization": f"Bearer {key}"}, timeout=60) as client:
+                while not end.wait(1):
+                    claim = client.post(f"/queues/{QUEUE}/claims").raise_for_status().json()
+                    body = {"nonce": claim["nonce"], "decision": "approve", "comment": claim["id"]}
+                    seen = {"seen_at": datetime.now(UTC).isoformat()}
+                    client.post(f"/claims/{claim['id']}/submit", json=body | seen).raise_for_status()
+        except Exception as error:  # reported below
+            errors.append(error)
+
+    threads = [threading.Thread(target=review, args=(key,)) for key in keys]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        end.set()
+        for thread in threads:
+            thread.join()
+    assert not errors, errors[0]
+
+
+def measured(presses: int = PRESSES) -> list[Delay]:
+    """Measure the delays of many key presses: of one reviewer alone, and of one beside others."""
+    with tempfile.TemporaryDirectory() as folder:
+        data = build(Path(folder) / "data", prompts=1, versions=1)
+        operator = operator_key(data.folder)
+        with serving(data) as api, pages(api) as url:
+            fill(api, data.authorization)
+            keys = [person_key(api, operator, f"reviewer {number}") for number in range(OTHERS + 1)]
+            painted, decidable = press(url, keys[0], presses)
+            with crowd(api, keys[1:]):
+                painted_beside, decidable_beside = press(url, keys[0], presses)
+    return [
+        delay("the next item is painted", painted),
+        delay("it can be decided", decidable),
+        delay(f"painted, {OTHERS} others at work", painted_beside),
+        delay(f"decidable, {OTHERS} others at work", decidable_beside),
+    ]
+
+
+def delay(what: str, milliseconds: Sequence[float]) -> Delay:
+    """Return the median and the 95th percentile."""
+    percentiles = quantiles(milliseconds, n=20, method="inclusive")
+    return Delay(what, percentiles[9], percentiles[18])
+
+
+def main() -> None:
+    """Measure and print the delays."""
+    presses = int(sys.argv[1]) if len(sys.argv) > 1 else PRESSES
+    print(f"from a key press, {presses} presses, {ITEMS:,} items queued")
+    for row in measured(presses):
+        print(f"{row.what:34} p50 {row.p50:6.1f} ms  p95 {row.p95:6.1f} ms")
+
+
+if __name__ == "__main__":
+    main()

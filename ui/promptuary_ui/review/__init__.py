@@ -1,0 +1,1 @@
+"""The review card and its routes."""
