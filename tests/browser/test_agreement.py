@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from factories.reviews import SEEN
+
 pytestmark = pytest.mark.browser
 QUEUE = "/queues/browser.agreement"
 HOSTILE = "![x](http://elsewhere.test/x.png) <img src='http://elsewhere.test/y.png'> **bold**"
@@ -21,7 +23,8 @@ def lead(service: Any) -> str:
         reviewer = service.make_person(name, "reviewer")
         for decision in decisions:
             claim = service.call(reviewer, "POST", f"{QUEUE}/claims")
-            body = {"nonce": claim["nonce"], "decision": decision, "comment": "not polite" if decision == "reject" else ""}
+            comment = "not polite" if decision == "reject" else ""
+            body = {"nonce": claim["nonce"], "decision": decision, "comment": comment, **SEEN}
             service.call(reviewer, "POST", f"/claims/{claim['id']}/submit", body)
     return key
 

@@ -64,6 +64,13 @@ class ApiClient:
         """Send a GET request; query parameters that are None are omitted."""
         return self._call("GET", path, params={key: value for key, value in query.items() if value is not None})
 
+    def download(self, path: str, **query: Any) -> bytes:
+        """Send a GET request and return the file that it answers; query parameters that are None are omitted."""
+        response = self._send("GET", path, params={key: value for key, value in query.items() if value is not None})
+        if not response.is_success:
+            raise _error(response.status_code, self._parsed(response))
+        return response.content
+
     def post(self, path: str, body: Mapping[str, Any]) -> Any:
         """Send a POST request; members of the body that are None are omitted."""
         return self._call("POST", path, json={key: value for key, value in body.items() if value is not None})
@@ -114,25 +121,35 @@ class ApiClient:
         return self._call_over_http(method, path, **more)
 
     def _call_over_http(self, method: str, path: str, **more: Any) -> Any:
+        response = self._send(method, path, **more)
+        if response.status_code == 204:
+            return None
+        body = self._parsed(response)
+        if not response.is_success:
+            raise _error(response.status_code, body)
+        if not isinstance(body, dict):
+            raise ServiceUnreachable(f"{self._address} answered in a form that is not Promptuary's; is it Promptuary?")
+        return body
+
+    def _send(self, method: str, path: str, **more: Any) -> "httpx.Response":
         from promptuary.cli.http_connection import send  # httpx takes longer to import than a direct call takes
 
         if self._client is None:
             assert self._embedded is not None
             self._client = self._embedded.client
-        response = send(self._client, method, path, **more)
-        if response.status_code == 204:
-            return None
+        return send(self._client, method, path, **more)
+
+    @property
+    def _address(self) -> str:
+        return "the service" if self._client is None else str(self._client.base_url)
+
+    def _parsed(self, response: "httpx.Response") -> Any:
         try:
-            body = json.loads(response.content, object_hook=_JsonObject)
+            return json.loads(response.content, object_hook=_JsonObject)
         except (ValueError, RecursionError):
             raise ServiceUnreachable(
-                f"{self._client.base_url} answered {response.status_code} and no JSON; is it Promptuary?"
+                f"{self._address} answered {response.status_code} and no JSON; is it Promptuary?"
             ) from None
-        if not response.is_success:
-            raise _error(response.status_code, body)
-        if not isinstance(body, dict):
-            raise ServiceUnreachable(f"{self._client.base_url} answered in a form that is not Promptuary's; is it Promptuary?")
-        return body
 
 
 def _direct_error(error: PromptuaryError) -> PromptuaryError:

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -197,7 +198,8 @@ def test_an_unknown_run_creates_no_queue(run: Run) -> None:
 
 def test_decisions_are_exported_exactly_and_are_no_formulas_in_a_spreadsheet(run: Run, run_id: str, data_dir: Path) -> None:
     run("review", "open", "words.queue", "--run", run_id)
-    assert run("review", "export", "words.queue").out == "item,source,reviewer,decision,comment,at\n"
+    assert run("review", "export", "words.queue").out.startswith("item,source,reviewer,decision,comment,at,")
+    assert len(run("review", "export", "words.queue").out.splitlines()) == 1
     assert run("review", "export", "words.queue", "--json").json == []
     decision = decide(data_dir, COMMENTS)
     exported = run("review", "export", "words.queue", "--json").json
@@ -207,3 +209,16 @@ def test_decisions_are_exported_exactly_and_are_no_formulas_in_a_spreadsheet(run
     assert [(row["item"], row["source"], row["reviewer"], row["decision"]) for row in rows] == [
         (decision_row["item"], decision_row["source"], "local", decision) for decision_row in exported
     ]
+
+
+def test_an_export_is_a_file_in_the_format_that_was_chosen(run: Run, run_id: str, data_dir: Path, tmp_path: Path) -> None:
+    run("review", "open", "words.queue", "--run", run_id)
+    decide(data_dir, ["right"])
+    lines = run("review", "export", "words.queue", "--format", "jsonl").out.splitlines()
+    assert [json.loads(line)["comment"] for line in lines] == ["right"]
+    file = tmp_path / "decisions.parquet"
+    written = run("review", "export", "words.queue", "--format", "parquet", "--output", file)
+    assert (written.code, written.out) == (0, "")
+    assert file.read_bytes()[:4] == b"PAR1"
+    refused = run("review", "export", "none", "--format", "jsonl", "-o", tmp_path / "none")
+    assert (refused.code, "'none'" in refused.error_line, (tmp_path / "none").exists()) == (64, True, False)

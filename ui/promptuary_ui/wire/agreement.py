@@ -58,7 +58,7 @@ class LabelAgreement(ApiModel):
     title: str
     type: str
     level: str
-    options: list[str] | None
+    options: list[str | int] | None
     items: int
     pairable: int
     labels: int

@@ -1,5 +1,7 @@
 """The commands `promptuary review open | list | agreement | export`."""
 
+import sys
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
@@ -7,8 +9,8 @@ import typer
 from promptuary.cli.connection import connect, path_segment
 from promptuary.cli.number_parsers import integer
 from promptuary.cli.output import AsJson, Project, print_json, print_line, print_notice, print_table
-from promptuary.cli.review.decision_table import decision_csv
 from promptuary.cli.review.filling import LATEST, QueueRequest, describe_filled, fill, find_run
+from promptuary.prompt.errors import FieldError, Invalid
 
 app = typer.Typer(help="Review queues.", no_args_is_help=True)
 Queue = Annotated[str, typer.Argument(help="The queue's name.")]
@@ -85,11 +87,28 @@ def _figure(value: Any) -> str:
 
 
 @app.command("export")
-def export(queue: Queue, project: Project = None, json: AsJson = False) -> None:
-    """Print a queue's decisions: CSV, or JSON with `--json`."""
+def export(
+    queue: Queue,
+    file_format: Annotated[
+        Literal["csv", "jsonl", "parquet"], typer.Option("--format", help="The format of the file.")
+    ] = "csv",
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="The file to write; standard output by default.")
+    ] = None,
+    project: Project = None,
+    json: AsJson = False,
+) -> None:
+    """Export a queue's decisions with the labels that count; `--json` prints the decisions as one JSON list."""
+    path = f"/queues/{path_segment(queue)}/export"
     with connect(project) as api:
-        decisions = list(api.items(f"/queues/{path_segment(queue)}/export"))
-    if json:
-        print_json(decisions)
+        if json:
+            print_json(list(api.items(path)))
+            return
+        if file_format == "parquet" and output is None and sys.stdout.isatty():
+            raise Invalid("a Parquet file is not text", [FieldError("--output", "name a file")])
+        content = api.download(path, format=file_format)
+    if output is None:
+        typer.echo(content, nl=False)
     else:
-        typer.echo(decision_csv(decisions), nl=False)
+        output.write_bytes(content)
+        print_notice(f"{output}: {len(content):,} bytes")

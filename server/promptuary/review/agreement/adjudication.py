@@ -55,7 +55,7 @@ class AdjudicationService:
         caller = self.unit.caller
         if queue.adjudicators and not set(caller.identities) & set(queue.adjudicators):
             raise Forbidden(f"the queue '{name}' names its adjudicators, and you are none of them; ask a lead to add you")
-        labels = store.list_labels(self.unit.session, queue)
+        labels = store.list_labels(queue)
         items = store.list_labelled_items(self.unit.session, queue, labels, [settlement.item])
         if not items:
             raise NotFound(f"the queue '{name}' has no decided item '{settlement.item}'")
@@ -101,8 +101,8 @@ def _check_values(labels: Sequence[LabelDefinition], values: Mapping[str, Any]) 
         if name not in known:
             field_errors.append(FieldError(path, "the queue has no such label"))
         elif not known[name].accepts(value):
-            options = known[name].options
-            allowed = f"is none of: {', '.join(options)}" if options else f"is no value of the type '{known[name].type}'"
-            field_errors.append(FieldError(path, allowed))
+            options = ", ".join(map(str, known[name].options or ()))
+            message = f"is none of: {options}" if options else f"is no value of a '{known[name].type}'"
+            field_errors.append(FieldError(path, message))
     if field_errors:
         raise InvalidRequest("the adjudicated labels are not valid", field_errors)

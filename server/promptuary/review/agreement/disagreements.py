@@ -13,15 +13,10 @@ from promptuary.core.paging import Page, decode_cursor, encode_cursor
 from promptuary.review.agreement import store
 from promptuary.review.agreement.labelled_item import LabelledItem
 from promptuary.review.agreement.store import Adjudication
+from promptuary.review.labels.preference import FIRST, SECOND
+from promptuary.review.queues.blindness import Withheld, withhold
 from promptuary.review.queues.queue import Item, Queue
 from promptuary.review.queues.service import QueueService
-
-_WITHHELD = {
-    "verdict": ("passed", "error"),
-    "scores": ("scores",),
-    "model": ("model",),
-    "version": ("version", "prompt", "variant"),
-}
 
 
 class DisagreementState(StrEnum):
@@ -73,12 +68,13 @@ def list_disagreements(
         Forbidden: for a reviewer of a queue that never shows the labels of others.
     """
     queue = QueueService(unit).find(name)
-    labels = store.list_labels(unit.session, queue)
-    if not sees_everything(unit.caller) and "labels" not in queue.revealed:
+    labels = store.list_labels(queue)
+    if not sees_everything(unit.caller) and Withheld.LABELS not in queue.revealed:
         raise Forbidden(f"the queue '{name}' does not show the labels of others; ask a lead for its disagreements")
     items = [item for item in store.list_labelled_items(unit.session, queue, labels) if _is_visible(unit, queue, item)]
     if not sees_everything(unit.caller):
-        items = [replace(item, gold={}) for item in items]  # what is known is never shown to a reviewer
+        # What is known is never shown to a reviewer, and a source names the result, which has all that is withheld.
+        items = [replace(item, gold={}, source=item.id) for item in items]
     adjudications = store.list_adjudications(unit.session, queue)
     after = decode_cursor(cursor, str)
     start = next((place + 1 for place, item in enumerate(items) if item.id == after), 0) if after is not None else 0
@@ -108,8 +104,14 @@ def _is_visible(unit: UnitOfWork, queue: Queue, item: LabelledItem) -> bool:
 
 def _shown_payload(item: Item, queue: Queue) -> dict[str, Any]:
     """Return what a reviewer sees after the own decision: an adjudicator decides as blindly as the reviewers did."""
-    hidden = {key for part, keys in _WITHHELD.items() if part not in queue.revealed for key in keys}
-    return {key: value for key, value in item.payload.items() if key not in hidden}
+    payload = withhold(item.payload, queue.revealed)
+    if item.pair_sides is not None:
+        payload["sides"] = dict(zip((FIRST, SECOND), _shown_sides(item.pair_sides, queue), strict=True))
+    return payload
+
+
+def _shown_sides(sides: Mapping[str, Any], queue: Queue) -> list[Any]:
+    return [withhold(side, queue.revealed) if isinstance(side, dict) else side for side in sides.values()]
 
 
 def _is_in_state(differing: tuple[str, ...], adjudications: Mapping[str, Adjudication], state: DisagreementState) -> bool:

@@ -163,7 +163,7 @@ def _prevalence_note(
 def _options(table: _Table) -> list[OptionAgreement]:
     """Return the agreement on each option as a label of its own: chosen or not."""
     label = table.label
-    used: dict[str, int] = dict.fromkeys(label.options or (), 0)
+    used: dict[str, int] = dict.fromkeys(map(str, label.options or ()), 0)
     for row in table.rows:
         for value in row:
             for option in set(value or ()):

@@ -31,7 +31,7 @@ class FinalLabel:
 
 def list_final_labels(unit: UnitOfWork, queue: Queue) -> dict[str, dict[str, FinalLabel]]:
     """Return the labels that count, by item and label name; a label in dispute and an unfinished item have none."""
-    labels = store.list_labels(unit.session, queue)
+    labels = store.list_labels(queue)
     adjudications = store.list_adjudications(unit.session, queue)
     return {
         item.id: final_labels(item, labels, adjudications.get(item.id, {}))

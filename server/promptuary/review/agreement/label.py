@@ -1,9 +1,13 @@
 """The labels of a queue for the figures: the primary decision and each field, with its level of measurement."""
 
-from collections.abc import Collection, Hashable
+import math
+from collections.abc import Hashable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
+
+from promptuary.review.labels.preference import FIRST, SECOND, TIE
+from promptuary.review.queues.label_schema import FieldType, LabelField
 
 PRIMARY = "decision"
 """The name of the primary decision among the labels."""
@@ -21,16 +25,17 @@ class Level(StrEnum):
 
 
 LEVELS = {
-    "choice": Level.NOMINAL,
-    "preference": Level.NOMINAL,
-    "ordinal": Level.ORDINAL,
-    "number": Level.INTERVAL,
-    "choices": Level.SETS,
-    "tags": Level.SETS,
-    "spans": Level.CHARACTERS,
-    "text": Level.NONE,
+    FieldType.CHOICE: Level.NOMINAL,
+    FieldType.PREFERENCE: Level.NOMINAL,
+    FieldType.ORDINAL: Level.ORDINAL,
+    FieldType.NUMBER: Level.INTERVAL,
+    FieldType.CHOICES: Level.SETS,
+    FieldType.TAGS: Level.SETS,
+    FieldType.SPANS: Level.CHARACTERS,
+    FieldType.TEXT: Level.NONE,
 }
 """The level of each type of field."""
+OptionValue = str | int
 
 
 @dataclass(frozen=True)
@@ -46,25 +51,50 @@ class LabelDefinition:
 
     name: str
     title: str
-    type: str
-    options: tuple[str, ...] | None = None
+    type: FieldType
+    options: tuple[OptionValue, ...] | None = None
+
+    @classmethod
+    def of_field(cls, field: LabelField) -> "LabelDefinition":
+        """Return the label that a field of a schema is; what is suggested for tags does not limit them."""
+        options: tuple[OptionValue, ...] | None = None
+        if field.type in (FieldType.CHOICE, FieldType.CHOICES):
+            options = field.option_values
+        elif field.type is FieldType.ORDINAL:
+            options = field.ordered_values
+        elif field.type is FieldType.PREFERENCE:
+            options = (FIRST, TIE, SECOND)
+        return cls(field.name, field.title, field.type, options)
 
     @property
     def level(self) -> Level:
         """The level of measurement."""
         return LEVELS[self.type]
 
+    @property
+    def may_be_empty(self) -> bool:
+        """Whether a label that is not filled in means something: no option, no tag, nothing marked."""
+        return self.level in (Level.SETS, Level.CHARACTERS)
+
     def accepts(self, value: Any) -> bool:
         """Return whether a stored value is one of this label: labels of an earlier schema may not be."""
         if self.level is Level.INTERVAL:
-            return isinstance(value, int | float) and not isinstance(value, bool)
-        if self.level in (Level.SETS, Level.CHARACTERS):
-            parts = value if isinstance(value, list) else None
-            return parts is not None and (self.level is Level.CHARACTERS or self._all_known(parts))
-        return isinstance(value, str) and self._all_known([value])
+            return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+        if self.level is Level.CHARACTERS:
+            return isinstance(value, list) and all(_is_span(part) for part in value)
+        if self.level is Level.SETS:
+            return isinstance(value, list) and all(isinstance(part, str) and self._knows(part) for part in value)
+        return isinstance(value, str | int) and not isinstance(value, bool) and self._knows(value)
 
-    def _all_known(self, values: Collection[Any]) -> bool:
-        return all(isinstance(value, str) and (self.options is None or value in self.options) for value in values)
+    def _knows(self, value: OptionValue) -> bool:
+        return self.options is None or value in self.options
+
+
+def _is_span(part: Any) -> bool:
+    if not isinstance(part, dict):
+        return False
+    start, end = part.get("start"), part.get("end")
+    return isinstance(start, int) and isinstance(end, int) and 0 <= start < end
 
 
 def comparable(value: Any) -> Hashable:

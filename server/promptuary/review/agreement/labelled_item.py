@@ -10,7 +10,10 @@ from promptuary.review.agreement.label import PRIMARY, LabelDefinition, Level, c
 
 @dataclass(frozen=True)
 class ReviewerLabels:
-    """What one reviewer, named by their identity, decided on an item."""
+    """What one reviewer, named by their identity, decided on an item.
+
+    `offered` has the fields of the schema under which they decided that mean something when they are left empty.
+    """
 
     decision_id: int
     reviewer: str
@@ -19,12 +22,13 @@ class ReviewerLabels:
     comment: str
     schema_number: int
     at: datetime
+    offered: frozenset[str] = frozenset()
 
     def value_of(self, label: str) -> Any:
-        """Return the value of a label; None where the reviewer gave none."""
+        """Return the value of a label; None where the reviewer gave none, an empty list where that is a label, too."""
         if label == PRIMARY:
             return self.decision
-        return self.labels.get(label)
+        return self.labels.get(label, [] if label in self.offered else None)
 
 
 @dataclass(frozen=True)

@@ -102,7 +102,8 @@ class QueueAgreement:
         finished_only: whether the figures cover only finished items, which is what a reviewer may see.
         schema_numbers: the numbers of the label schemas under which the decisions were made.
         labels: the primary decision first, then each field.
-        disagreements: the sources of the items on which labels differ, in the order of the queue.
+        disagreements: the sources of the items on which labels differ, in the order of the queue; their ids where
+            `finished_only`, since a source names the run's result, which has all that is withheld.
         names: the names that people see, by identity.
     """
 

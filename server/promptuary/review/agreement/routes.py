@@ -11,7 +11,7 @@ from promptuary.access.role import Scope
 from promptuary.access.unit_of_work import UnitOfWork
 from promptuary.core.wire import PageOf
 from promptuary.review.agreement.adjudication import AdjudicationService
-from promptuary.review.agreement.disagreements import Disagreement, DisagreementState, list_disagreements
+from promptuary.review.agreement.disagreements import Disagreement, DisagreementState, list_disagreements, sees_everything
 from promptuary.review.agreement.schemas import (
     AdjudicationOut,
     AdjudicationsOut,
@@ -50,10 +50,14 @@ def adjudicate(
 ) -> AdjudicationsOut:
     """Settle labels of a finished item, with a reason; 409 for one's own item without `own`, or when settled already."""
     adjudications = AdjudicationService(unit).adjudicate(name, body.settlement())
-    return AdjudicationsOut(items=[AdjudicationOut.of(adjudication, unit.caller.name) for adjudication in adjudications])
+    names = {unit.caller.identity: unit.caller.name}
+    return AdjudicationsOut(items=[AdjudicationOut.of(adjudication, names) for adjudication in adjudications])
 
 
 def _names(unit: UnitOfWork, disagreement: Disagreement) -> dict[str, str]:
+    """Return the names that the caller may see, by identity; a reviewer does not see who else decided."""
+    if not sees_everything(unit.caller):
+        return dict.fromkeys(unit.caller.identities, unit.caller.name)
     reviewers = {review.reviewer for review in disagreement.labelled.reviews}
     adjudicators = {adjudication.adjudicator for adjudication in disagreement.adjudications.values()}
     return {identity: shown_name(unit.session, identity) for identity in reviewers | adjudicators}

@@ -99,7 +99,7 @@ class LabelDefinitionOut(ResponseModel):
     title: str
     type: str
     level: Level
-    options: list[str] | None
+    options: list[str | int] | None
 
     @classmethod
     def of(cls, label: LabelDefinition) -> "LabelDefinitionOut":
@@ -148,7 +148,7 @@ class AgreementOut(ResponseModel):
     """The agreement of a queue's reviewers.
 
     `items` have at least two decisions. `percent` and `coefficients` are those of the primary decision, which is also the
-    first of `labels`. `disagreements` are the sources of the items on which labels differ.
+    first of `labels`. `disagreements` are the sources of the items on which labels differ; their ids where `finished_only`.
     """
 
     items: int
@@ -178,10 +178,10 @@ class AgreementOut(ResponseModel):
 
 
 class ReviewOut(ResponseModel):
-    """What one reviewer decided on an item."""
+    """What one reviewer decided on an item; `reviewer_id` is null where the caller may not see who it was."""
 
     reviewer: str
-    reviewer_id: str
+    reviewer_id: str | None
     decision: str
     labels: dict[str, Any]
     comment: str
@@ -197,11 +197,11 @@ class AdjudicationOut(ResponseModel):
     value: Any
     reason: str
     adjudicator: str
-    adjudicator_id: str
+    adjudicator_id: str | None
     at: datetime
 
     @classmethod
-    def of(cls, adjudication: Adjudication, name: str) -> "AdjudicationOut":
+    def of(cls, adjudication: Adjudication, names: Names) -> "AdjudicationOut":
         """Build the wire model with the adjudicator's name."""
         return cls(
             id=adjudication.id,
@@ -209,8 +209,8 @@ class AdjudicationOut(ResponseModel):
             label=adjudication.label,
             value=adjudication.value,
             reason=adjudication.reason,
-            adjudicator=name,
-            adjudicator_id=adjudication.adjudicator,
+            adjudicator=names.get(adjudication.adjudicator, "an adjudicator"),
+            adjudicator_id=adjudication.adjudicator if adjudication.adjudicator in names else None,
             at=adjudication.at,
         )
 
@@ -228,7 +228,7 @@ class DisagreementOut(ResponseModel):
 
     @classmethod
     def of(cls, disagreement: Disagreement, names: Names) -> "DisagreementOut":
-        """Build the wire model."""
+        """Build the wire model; who is not among the names is not shown."""
         labelled = disagreement.labelled
         return cls(
             item=labelled.id,
@@ -238,8 +238,8 @@ class DisagreementOut(ResponseModel):
             gold=dict(labelled.gold),
             reviews=[
                 ReviewOut(
-                    reviewer=names[review.reviewer],
-                    reviewer_id=review.reviewer,
+                    reviewer=names.get(review.reviewer, "another reviewer"),
+                    reviewer_id=review.reviewer if review.reviewer in names else None,
                     decision=review.decision,
                     labels=dict(review.labels),
                     comment=review.comment,
@@ -247,10 +247,7 @@ class DisagreementOut(ResponseModel):
                 )
                 for review in labelled.reviews
             ],
-            adjudications=[
-                AdjudicationOut.of(adjudication, names[adjudication.adjudicator])
-                for adjudication in disagreement.adjudications.values()
-            ],
+            adjudications=[AdjudicationOut.of(adjudication, names) for adjudication in disagreement.adjudications.values()],
         )
 
 

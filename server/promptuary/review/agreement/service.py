@@ -20,7 +20,7 @@ def compute_agreement(unit: UnitOfWork, name: str) -> QueueAgreement:
     from promptuary.review.agreement.figures import compute_label_agreement
 
     queue = QueueService(unit).find(name)
-    labels = store.list_labels(unit.session, queue)
+    labels = store.list_labels(queue)
     items = store.list_labelled_items(unit.session, queue, labels)
     everything = sees_everything(unit.caller)
     if not everything:
@@ -34,6 +34,6 @@ def compute_agreement(unit: UnitOfWork, name: str) -> QueueAgreement:
         finished_only=not everything,
         schema_numbers=tuple(sorted({review.schema_number for review in reviews})),
         labels=tuple(compute_label_agreement(label, items) for label in labels),
-        disagreements=tuple(item.source for item in items if item.differing(labels)),
+        disagreements=tuple(item.source if everything else item.id for item in items if item.differing(labels)),
         names={reviewer: shown_name(unit.session, reviewer) for reviewer in reviewers},
     )

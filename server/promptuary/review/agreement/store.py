@@ -9,8 +9,9 @@ from sqlmodel import Session, col, select
 
 from promptuary.review.agreement.label import PRIMARY, LabelDefinition, Level
 from promptuary.review.agreement.labelled_item import LabelledItem, ReviewerLabels
+from promptuary.review.queues.label_schema import FieldType, fields_from_json
 from promptuary.review.queues.queue import Item, Queue
-from promptuary.review.queues.store import is_standing, item_from_row
+from promptuary.review.queues.store import is_gold_case, is_standing, item_from_row
 from promptuary.review.tables import AdjudicationRow, DecisionRow, ItemRow, SchemaRow
 
 
@@ -34,21 +35,24 @@ class Adjudication(NewAdjudication):
     id: int
 
 
-def list_labels(session: Session, queue: Queue) -> tuple[LabelDefinition, ...]:
+def list_labels(queue: Queue) -> tuple[LabelDefinition, ...]:
     """Return the primary decision, where the queue has one, and the fields of its current schema."""
-    labels = []
-    if queue.choices:
-        labels.append(LabelDefinition(PRIMARY, "Decision", "choice", tuple(choice.value for choice in queue.choices)))
-    schema = session.get(SchemaRow, (queue.id, queue.schema_number)) if queue.schema_number else None
-    for field in schema.fields if schema else ():
-        options = field.get("options")
-        values = None if options is None else tuple(_option_value(option) for option in options)
-        labels.append(LabelDefinition(field["name"], field.get("title") or field["name"], field["type"], values))
-    return tuple(labels)
+    fields = tuple(LabelDefinition.of_field(field) for field in queue.schema.fields)
+    if not queue.choices:
+        return fields
+    choices = tuple(choice.value for choice in queue.choices)
+    return (LabelDefinition(PRIMARY, "Decision", FieldType.CHOICE, choices), *fields)
 
 
-def _option_value(option: Any) -> str:
-    return str(option["value"] if isinstance(option, dict) else option)
+def _list_offered(session: Session, queue: Queue) -> dict[int, frozenset[str]]:
+    """Return, by the number of each schema of the queue, the fields that mean something when they are left empty."""
+    rows = session.exec(select(SchemaRow).where(SchemaRow.queue_id == queue.id))
+    return {
+        row.number: frozenset(
+            field.name for field in fields_from_json(row.fields) if LabelDefinition.of_field(field).may_be_empty
+        )
+        for row in rows
+    }
 
 
 def list_labelled_items(
@@ -65,21 +69,22 @@ def list_labelled_items(
     reviews = _list_reviews(session, queue, ids)
     has_spans = any(label.level is Level.CHARACTERS for label in labels)
     payload: Any = ItemRow.payload
-    columns: list[Any] = [ItemRow.id, ItemRow.source, ItemRow.decided, ItemRow.gold, payload["expected"]]
+    columns: list[Any] = [ItemRow.id, ItemRow.source, ItemRow.decided, ItemRow.gold, payload["expected"], is_gold_case()]
     query = select(*columns, *([payload["output"]] if has_spans else []))
     query = query.where(ItemRow.queue_id == queue.id, col(ItemRow.repeat_of).is_(None), ItemRow.decided > 0)
     if ids is not None:
         query = query.where(col(ItemRow.id).in_(ids))
+    rows = session.exec(query.order_by(col(ItemRow.place), col(ItemRow.id)))
     return [
         LabelledItem(
             id=item,
             source=source,
-            slots_left=max(0, queue.slots - decided),
+            slots_left=0 if closed else max(0, queue.slots - decided),
             reviews=tuple(reviews.get(item, ())),
             gold=_gold(labels, gold, expected),
             length=len(output[0]) if output and isinstance(output[0], str) else 0,
         )
-        for item, source, decided, gold, expected, *output in session.exec(query.order_by(col(ItemRow.place), col(ItemRow.id)))
+        for item, source, decided, gold, expected, closed, *output in rows
     ]
 
 
@@ -94,6 +99,7 @@ def _list_reviews(session: Session, queue: Queue, ids: Collection[str] | None) -
     query = query.where(ItemRow.queue_id == queue.id, is_standing()).order_by(col(DecisionRow.id))
     if ids is not None:
         query = query.where(col(ItemRow.id).in_(ids))
+    offered = _list_offered(session, queue)
     reviews: dict[str, list[ReviewerLabels]] = {}
     for row in session.exec(query):
         reviews.setdefault(row.item_id, []).append(
@@ -105,6 +111,7 @@ def _list_reviews(session: Session, queue: Queue, ids: Collection[str] | None) -
                 comment=row.comment,
                 schema_number=row.schema_number,
                 at=row.at,
+                offered=offered.get(row.schema_number, frozenset()),
             )
         )
     return reviews
