@@ -21,6 +21,7 @@ from promptuary.evaluation.suites.service import SuiteService
 from promptuary.evaluation.suites.suite import Suite
 from promptuary.prompt.content import Content
 from promptuary.registry.service import Registry
+from promptuary.review.queues.label_schema import FieldType, LabelField, LabelSchema
 from promptuary.review.tables import ItemRow, QueueRow
 from promptuary.statistics.verdict import Verdict
 
@@ -90,6 +91,10 @@ def finished_run(run: str, unit_as: Any, clock: Any) -> str:
         outcome = RunOutcome(RunState.FINISHED, make_empty_summary(Verdict.PASS))
         assert store.finish_run(unit.session, RunService(unit).get(run), outcome, clock())
     return run
+
+
+PREFERENCE = LabelSchema((LabelField("better", FieldType.PREFERENCE, "Better"),))
+"""The schema of a queue that pairs can come into."""
 
 
 def read_items(unit: Any, queue: str) -> list[ItemRow]:

@@ -10,13 +10,13 @@ from promptuary.review.queues.queue import QueueDefinition
 from promptuary.review.queues.service import QueueService
 from promptuary.review.sources.selection import ResultSelection, RunSelection
 from promptuary.review.sources.service import SourceService
-from review.sources.conftest import read_items
+from review.sources.conftest import PREFERENCE, read_items
 
 
 def select_items(unit_as: Any, run: str, **choice: Any) -> list[Any]:
     """Fill a new queue from the run, and return its items."""
     with unit_as("author") as unit:
-        QueueService(unit).put_queue(QueueDefinition(name="triage"))
+        QueueService(unit).put_queue(QueueDefinition(name="triage", schema=PREFERENCE))
         SourceService(unit).fill("triage", RunSelection(run, **choice))
         return read_items(unit, "triage")
 

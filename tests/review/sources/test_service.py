@@ -9,7 +9,7 @@ from promptuary.review.queues.queue import QueueDefinition
 from promptuary.review.queues.service import QueueService
 from promptuary.review.sources.selection import ResultSelection, RunSelection, SampleRequest
 from promptuary.review.sources.service import SourceService
-from review.sources.conftest import read_items
+from review.sources.conftest import PREFERENCE, read_items
 
 
 def fill(unit_as: Any, run: str, **choice: Any) -> dict[str, tuple[float, float | None, str]]:
@@ -26,7 +26,7 @@ def fill(unit_as: Any, run: str, **choice: Any) -> dict[str, tuple[float, float 
 def queue(finished_run: str, unit_as: Any) -> str:
     """An empty queue; six results of the run can come into it, of which 1, 2 and 3 failed."""
     with unit_as("author") as unit:
-        QueueService(unit).put_queue(QueueDefinition(name="triage"))
+        QueueService(unit).put_queue(QueueDefinition(name="triage", schema=PREFERENCE))
     return finished_run
 
 
@@ -93,7 +93,7 @@ def test_the_beginning_of_a_queue_contains_the_slice(queue: str, unit_as: Any) -
 
 def test_a_slice_of_a_run_that_is_not_over_is_refused(run: str, unit_as: Any) -> None:
     with unit_as("author") as unit:
-        QueueService(unit).put_queue(QueueDefinition(name="triage"))
+        QueueService(unit).put_queue(QueueDefinition(name="triage", schema=PREFERENCE))
     with pytest.raises(Conflict, match="running"):
         fill(unit_as, run, sample=slice_of(2))
 

@@ -13,7 +13,7 @@ from sqlmodel import Session, col, select, update
 
 from promptuary.review.claims.claim import Claim, Draft
 from promptuary.review.queues.queue import Item, Queue
-from promptuary.review.queues.store import is_decided_by, is_gold_case, item_from_row
+from promptuary.review.queues.store import is_available_to, item_from_row
 from promptuary.review.tables import ClaimRow, ClaimState, ItemRow, PairSideRow, QueueRow
 
 
@@ -40,10 +40,9 @@ def find_next_item(session: Session, queue: Queue, reviewer: Sequence[str], now:
         ItemRow.queue_id == queue.id,
         ItemRow.decided < queue.slots,
         ItemRow.decided + live_claims < queue.slots,
-        ~is_decided_by(reviewer),
+        is_available_to(reviewer),
         ~exists().where(is_leased, is_own),
         ~exists().where(is_waiting),
-        ~is_gold_case(),
     )
     fresh = free.where(~exists().where(is_postponed)).order_by(col(ItemRow.place), col(ItemRow.id)).limit(1)
     row = session.exec(fresh).one_or_none()

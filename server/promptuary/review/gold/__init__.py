@@ -1,1 +1,1 @@
-"""Gold cases: corrected outputs that a lead accepts into a dataset, and which cases are gold."""
+"""Gold cases: corrected outputs that a lead accepts into a dataset, and where they come from."""

@@ -50,6 +50,7 @@ def list_queues(session: Session, project: int, after: str | None, limit: int) -
 def add_queue(session: Session, project: int, definition: QueueDefinition, at: datetime) -> bool:
     """Store a new queue and return True; return False when another transaction has created one of that name."""
     row = QueueRow(project_id=project, created_at=at, name=definition.name, **_columns(definition))
+    row.source = definition.source
     try:
         with session.begin_nested():
             session.add(row)
@@ -154,7 +155,7 @@ def count_items(session: Session, queue: Queue, reviewer: Sequence[str], now: da
         .join(ItemRow, col(ItemRow.id) == col(DecisionRow.item_id))
         .where(in_queue, col(DecisionRow.reviewer).in_(reviewer), is_standing())
     ).one()
-    left = session.exec(select(func.count()).select_from(ItemRow).where(in_queue, ~is_closed, ~is_decided_by(reviewer))).one()
+    left = session.exec(select(func.count()).select_from(ItemRow).where(in_queue, ~is_closed, is_available_to(reviewer))).one()
     return QueueCounts(items, closed, items - closed, claimed, mine, left)
 
 
@@ -282,6 +283,17 @@ def is_standing() -> ColumnElement[bool]:
 def is_decided_by(reviewer: Sequence[str]) -> ColumnElement[bool]:
     """Return the SQL condition that the reviewer has decided an item; for a query over items."""
     return exists().where(col(DecisionRow.item_id) == ItemRow.id, col(DecisionRow.reviewer).in_(reviewer), is_standing())
+
+
+def is_available_to(reviewer: Sequence[str]) -> ColumnElement[bool]:
+    """Return the SQL condition that a reviewer may still get an item, apart from its slots; for a query over items.
+
+    They have not decided it, its case is not gold, and of a pair that repeats another one they have decided that one.
+    """
+    has_decided_pair = exists().where(
+        col(DecisionRow.item_id) == col(ItemRow.repeat_of), col(DecisionRow.reviewer).in_(reviewer), is_standing()
+    )
+    return and_(~is_decided_by(reviewer), ~is_gold_case(), or_(col(ItemRow.repeat_of).is_(None), has_decided_pair))
 
 
 def item_from_row(session: Session, row: ItemRow) -> Item:

@@ -10,6 +10,7 @@ from promptuary.evaluation.runs.service import RunService
 from promptuary.evaluation.runs.store import Run
 from promptuary.review.queues import store
 from promptuary.review.queues.case_key import case_key
+from promptuary.review.queues.label_schema import FieldType
 from promptuary.review.queues.queue import Queue
 from promptuary.review.queues.service import AddedItems, NewItem, QueueService
 from promptuary.review.queues.store import ItemChance
@@ -39,9 +40,14 @@ class SourceService:
         Raises:
             NotFound: when there is no such queue, no such run, or the run has no such variant.
             InvalidRequest: when a case has no output, or more than RUN_ITEM_LIMIT items are selected.
-            Conflict: for a random slice of a run that is not over: its population is not complete.
+            Conflict: for a random slice of a run that is not over: its population is not complete; and for pairs in a queue
+                whose label schema has no preference.
         """
         queue = QueueService(self.unit).find(name, lock=True)
+        if selection.pairs is not None and not any(field.type is FieldType.PREFERENCE for field in queue.schema.fields):
+            raise Conflict(
+                f"the queue '{name}' has no preference to fill in; add a field of the type `preference` to its schema"
+            )
         run = self._run(selection)
         population, gold = self._population(run, selection)
         fill = Fill(
@@ -59,7 +65,8 @@ class SourceService:
         repeated = _repeat_share(new, queue)
         added = QueueService(self.unit).add_items(name, [*new, *repeated])
         records = [*(queue.source or {}).get("fills", []), fill_to_json(replace(fill, added=len(new)))]
-        store.set_source(self.unit.session, queue, {**(queue.source or {}), "fills": records})
+        origin = {"run": run.id, "suite": run.plan.suite_name, "prompt": run.plan.prompt}
+        store.set_source(self.unit.session, queue, {**(queue.source or {}), **origin, "fills": records})
         return AddedItems(added.added, len(chosen) - len(new), gold, len(repeated))
 
     def _run(self, selection: RunSelection) -> Run:

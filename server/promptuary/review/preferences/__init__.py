@@ -1,0 +1,1 @@
+"""Preferences between the outputs of pairs: strengths of versions, and the influence of the side."""
