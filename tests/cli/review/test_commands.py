@@ -86,6 +86,11 @@ def test_a_queue_is_filled_once(run: Run, run_id: str) -> None:
         (["--variant", "v9"], "no variant 'v9'"),
         (["--slots", "0"], "slots"),
         (["--only", "good"], "only"),
+        (["--case", "c1", "--case", "c9"], "'c9'"),
+        (["--sample", "2"], "running"),
+        (["--pairs", "v1", "v9"], "'v9'"),
+        (["--due", "tomorrow"], "due_at"),
+        (["--reviewer", "nobody"], "nobody"),
     ],
 )
 def test_an_invalid_queue_is_refused(run: Run, run_id: str, arguments: list[str], message: str) -> None:
@@ -153,6 +158,23 @@ def test_a_run_of_another_suite_is_refused(run: Run, run_id: str, data_dir: Path
     assert (result.code, "'other'" in result.error_line) == (64, True)
 
 
+def test_a_random_slice_is_drawn_beside_the_failures(run: Run, run_id: str, data_dir: Path) -> None:
+    finish(data_dir, run_id)
+    arguments = ["review", "open", "words.queue", "--run", run_id, "--sample", "3", "--seed", "4"]
+    assert run(*arguments, "--json").json["added"] == 3
+    run(*arguments, "--only", "failed")
+    (queue,) = run("review", "list", "--json").json
+    assert [(fill["only"], fill["sample"]["size"], fill["sample"]["probability"]) for fill in queue["source"]["fills"]] == [
+        (None, 3, 0.5),
+        ("failed", 3, 0.5),
+    ]
+
+
+def test_some_cases_are_opened(run: Run, run_id: str) -> None:
+    opened = run("review", "open", "words.queue", "--run", run_id, "--case", "c3", "--case", "c1", "--json")
+    assert opened.json["added"] == 2
+
+
 def test_filling_again_keeps_what_the_queue_says(run: Run, run_id: str) -> None:
     run("review", "open", "words.queue", "--run", run_id, "--instructions", "Is it polite?", "--slots", 2)
     run("review", "open", "words.queue", "--run", run_id)
@@ -183,7 +205,8 @@ def test_agreement_is_printed_with_what_is_undefined(run: Run, run_id: str, data
     for reviewer in ("key:ann", "key:bob"):
         decide(data_dir, ["one", "two"], reviewer)
     printed = run("review", "agreement", "words.queue").out
-    assert "2 items with at least two decisions, 2 reviewers, 100.0 %" in printed
+    assert "2 items with at least two decisions, 2 reviewers" in printed
+    assert "decision\tequal labels\t1.000" in printed
     assert "undefined" in printed
     agreement = run("review", "agreement", "words.queue", "--json").json
     assert (agreement["items"], agreement["percent"]) == (2, 100.0)

@@ -7,9 +7,10 @@ from typing import Annotated, Any, Literal
 import typer
 
 from promptuary.cli.connection import connect, path_segment
-from promptuary.cli.number_parsers import integer
+from promptuary.cli.number_parsers import decimal, integer
 from promptuary.cli.output import AsJson, Project, print_json, print_line, print_notice, print_table
 from promptuary.cli.review.filling import LATEST, QueueRequest, describe_filled, fill, find_run
+from promptuary.cli.review.preferences import figure, print_preferences, read_preferences
 from promptuary.prompt.errors import FieldError, Invalid
 
 app = typer.Typer(help="Review queues.", no_args_is_help=True)
@@ -26,28 +27,70 @@ def open_queue(
     suite: Annotated[
         str | None, typer.Option("--suite", help="The suite whose newest run is meant; needed where several have runs.")
     ] = None,
-    only: Annotated[Literal["failed", "disagree", "all"], typer.Option("--only", help="Which results.")] = "all",
+    only: Annotated[
+        Literal["failed", "disagree", "scorers", "all"] | None,
+        typer.Option(
+            "--only",
+            help="Which results by priority: the failed ones, those on which versions disagree, those on which a judge and "
+            "another scorer disagree, or all; all is the default without --sample.",
+        ),
+    ] = None,
     variant: Annotated[str | None, typer.Option("--variant", help="Only this variant's results.")] = None,
+    case: Annotated[list[str] | None, typer.Option("--case", help="Only this case; may be repeated.")] = None,
+    pairs: Annotated[
+        tuple[str, str] | None,
+        typer.Option("--pairs", metavar="VARIANT VARIANT", help="Compare the outputs of two variants side by side."),
+    ] = None,
+    swap_share: Annotated[
+        float | None,
+        typer.Option(
+            "--swap-share", help="The share of pairs that come again swapped; 0 to 1.", parser=decimal, metavar="NUMBER"
+        ),
+    ] = None,
+    sample: Annotated[
+        int | None,
+        typer.Option("--sample", help="A random slice of so many results, beside --only.", parser=integer, metavar="INTEGER"),
+    ] = None,
+    seed: Annotated[
+        int,
+        typer.Option(
+            "--seed", help="Of the slice; a larger slice of the same seed extends it.", parser=integer, metavar="INTEGER"
+        ),
+    ] = 0,
     instructions: Annotated[str | None, typer.Option("--instructions", help="What the reviewers judge.")] = None,
     slots: Annotated[
         int | None,
         typer.Option("--slots", help="How many reviewers decide an item; 1 in a new queue.", parser=integer, metavar="INTEGER"),
     ] = None,
+    reviewer: Annotated[
+        list[str] | None, typer.Option("--reviewer", help="Only this person or key decides; may be repeated.")
+    ] = None,
+    due: Annotated[str | None, typer.Option("--due", help="When it should be decided, as 2026-03-02T12:00:00Z.")] = None,
     project: Project = None,
     json: AsJson = False,
 ) -> None:
     """Open a queue, or extend one, and fill it from a run."""
-    definition = {"instructions": instructions, "slots": slots}
-    stated = {name: value for name, value in definition.items() if value is not None}
+    selection: dict[str, Any] = {"only": only or ("all" if sample is None else None), "variant": variant, "cases": case}
+    definition: dict[str, Any] = {"instructions": instructions, "slots": slots, "swap_share": swap_share, "due_at": due}
+    definition |= {"reviewers": reviewer or None}
+    if sample is not None:
+        selection["sample"] = {"size": sample, "seed": seed}
+    if pairs is not None:
+        selection["pairs"] = list(pairs)
     with connect(project) as api:
         run_id = find_run(api, run, suite)
-        added = fill(api, QueueRequest(queue, run_id, {"only": only, "variant": variant}, stated))
+        added = fill(api, QueueRequest(queue, run_id, _stated(selection), _stated(definition)))
     if json:
         print_json({"run": run_id, **added})
         return
     if run in (None, LATEST):
         print_notice(f"{queue}: from {run_id}, the newest finished run")
     print_line(describe_filled(queue, added))
+
+
+def _stated(values: dict[str, Any]) -> dict[str, Any]:
+    """Return what was passed; what was not is left to the service."""
+    return {name: value for name, value in values.items() if value is not None}
 
 
 @app.command("list")
@@ -65,25 +108,40 @@ def list_queues(project: Project = None, json: AsJson = False) -> None:
 
 @app.command("agreement")
 def show_agreement(queue: Queue, project: Project = None, json: AsJson = False) -> None:
-    """Show how far the reviewers of a queue agree, with 95 % intervals, and the items on which they do not."""
+    """Show how far the reviewers of a queue agree, with 95 % intervals, and the items on which they do not.
+
+    Of pairs it also shows the strengths of the variants, and whether the side on the screen decided.
+    """
     with connect(project) as api:
         agreement = api.get(f"/queues/{path_segment(queue)}/agreement")
+        preferences = read_preferences(api, queue, agreement)
     if json:
+        agreement |= {"preferences": preferences} if preferences else {}
         print_json(agreement)
         return
-    percent = "" if agreement["percent"] is None else f", {agreement['percent']:.1f} % of their pairs agree"
-    print_line(f"{queue}: {agreement['items']} items with at least two decisions, {agreement['reviewers']} reviewers{percent}")
-    rows = [
-        (row["coefficient"], _figure(row["value"]), _figure(row["low"]), _figure(row["high"]), row["reason"])
-        for row in agreement["coefficients"]
-    ]
-    print_table(["coefficient", "value", "low", "high", "note"], rows)
+    scope = "finished items" if agreement["finished_only"] else "items"
+    print_line(f"{queue}: {agreement['items']} {scope} with at least two decisions, {agreement['reviewers']} reviewers")
+    columns = ["label", "figure", "value", "low", "high", "items", "note"]
+    print_table(columns, [row for label in agreement["labels"] for row in _agreement_rows(label)])
+    for label in agreement["labels"]:
+        if label["note"]:
+            print_line(f"{label['name']}: {label['note']}")
     for source in agreement["disagreements"]:
         print_line(f"disagreement: {source}")
+    print_preferences(preferences)
 
 
-def _figure(value: Any) -> str:
-    return "" if value is None else f"{value:.3f}"
+def _agreement_rows(label: Any) -> list[tuple[Any, ...]]:
+    """Return a row for the share of equal labels, and for each coefficient."""
+    rows: list[tuple[Any, ...]] = []
+    if label["observed"] is not None:
+        observed = label["observed"]
+        figures = (figure(observed[name]) for name in ("value", "low", "high"))
+        rows.append((label["name"], "equal labels", *figures, observed["items"], ""))
+    for row in label["coefficients"]:
+        figures = (figure(row[name]) for name in ("value", "low", "high"))
+        rows.append((label["name"], row["coefficient"], *figures, row["units"], row["reason"]))
+    return rows
 
 
 @app.command("export")

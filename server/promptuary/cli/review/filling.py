@@ -8,6 +8,12 @@ from promptuary.cli.connection import ApiClient, path_segment
 from promptuary.prompt.errors import FieldError, Invalid
 
 INSTRUCTIONS = "Is the output right for this input? Compare it with the expected output, and explain why where it is not."
+PAIR_QUESTIONS = {
+    "instructions": "Which of the two outputs is better for this input?",
+    "decisions": [],
+    "schema": {"fields": [{"name": "better", "type": "preference", "title": "Which one is better?", "required": True}]},
+}
+"""The questions of a new queue of pairs."""
 LATEST = "latest"
 
 
@@ -38,20 +44,23 @@ def fill(api: ApiClient, request: QueueRequest) -> Any:
     path = f"/queues/{path_segment(request.queue)}"
     present = api.get_or_none(path)
     if present is None:
-        api.put(path, {"instructions": INSTRUCTIONS, **request.definition})
+        questions = PAIR_QUESTIONS if "pairs" in request.selection else {"instructions": INSTRUCTIONS}
+        api.put(path, {**questions, **request.definition})
     elif request.definition:
         api.put(path, {**_stated(present), **request.definition})
     return api.post(f"{path}/items", {"run": request.run, **request.selection})
 
 
 def _stated(queue: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a queue is defined by, without its counts and dates."""
+    """Return what a request would set back to its default if it were left out; the service keeps the rest."""
     return {name: queue[name] for name in ("instructions", "decisions", "slots")}
 
 
 def describe_filled(queue: str, added: Any) -> str:
-    """Return how many items were added, and how many were in the queue already."""
-    return f"{queue}: {added['added']} items added, {added['present']} in the queue already"
+    """Return how many items were added, how many were in the queue already, and how many are left out as gold."""
+    gold = f", {added['gold']} left out since their cases are gold" if added["gold"] else ""
+    repeated = f" ({added['repeated']} of them again, with the sides swapped)" if added["repeated"] else ""
+    return f"{queue}: {added['added']} items added{repeated}, {added['present']} in the queue already{gold}"
 
 
 def find_run(api: ApiClient, run: str | None, suite: str | None) -> str:
