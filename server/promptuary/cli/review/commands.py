@@ -89,7 +89,7 @@ def open_queue(
 
 
 def _stated(values: dict[str, Any]) -> dict[str, Any]:
-    """Return what was passed; what was not is left to the service."""
+    """Return what was passed; what was not passed keeps its default."""
     return {name: value for name, value in values.items() if value is not None}
 
 

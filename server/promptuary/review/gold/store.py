@@ -96,7 +96,7 @@ def find_corrections(session: Session, project: int, decisions: Collection[int])
 
 def _corrections() -> Any:
     is_accepted = exists().where(col(GoldCaseRow.decision_id) == col(DecisionRow.id))
-    query = select(DecisionRow, ItemRow, QueueRow.name, is_standing(), is_accepted)
+    query = select(DecisionRow, ItemRow, QueueRow.name).add_columns(is_standing(), is_accepted)
     query = query.join(ItemRow, col(ItemRow.id) == col(DecisionRow.item_id))
     return query.join(QueueRow, col(QueueRow.id) == col(ItemRow.queue_id)).execution_options(populate_existing=True)
 
