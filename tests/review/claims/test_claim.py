@@ -272,7 +272,8 @@ def test_a_claim_submitted_from_many_windows_at_once_is_one_decision(
 
 STEPS = st.lists(
     st.tuples(
-        st.sampled_from(["claim", "submit", "skip", "release", "heartbeat", "wait"]), st.sampled_from(["ann", "ben", "cid"])
+        st.sampled_from(["claim", "beside", "submit", "undo", "save_draft", "skip", "defer", "release", "heartbeat", "wait"]),
+        st.sampled_from(["ann", "ben", "cid"]),
     ),
     max_size=40,
 )
@@ -292,6 +293,7 @@ def test_no_item_has_more_decisions_and_claims_than_slots(
     queue = f"q{uuid4().hex}"  # the database outlives the example, and a small number would come again
     create_filled_queue(queue, 2, slots=slots)
     claims: dict[str, Claim] = {}
+    decisions: dict[str, int] = {}
     for action, name in steps:
         if action == "wait":
             clock.move(seconds=200)
@@ -302,7 +304,14 @@ def test_no_item_has_more_decisions_and_claims_than_slots(
                     result = reviews.claims.claim(queue)
                     if result:
                         claims[name] = result.claim
-                elif name in claims:
+                elif action == "beside" and name in claims:
+                    result = reviews.claims.claim(queue, claims[name].id)
+                    assert result is None or result.claim.item.id != claims[name].item.id
+                elif action == "undo" and name in decisions:
+                    claims[name] = reviews.submissions.undo(decisions[name])
+                elif action == "submit" and name in claims:
+                    decisions[name] = reviews.submit(claims[name].id, claims[name].nonce).id
+                elif name in claims and action not in ("beside", "undo", "submit"):
                     call_action(reviews, action, claims[name])
         except Conflict:
             pass  # an ended claim; the invariant below is the claim of this test
