@@ -82,12 +82,18 @@ def servers() -> Iterator[dict[str, ServedProcess]]:
         try:
             with (
                 postgres.copy("template0") as url,
-                served_process(Path(folder) / "sqlite") as sqlite_server,
-                served_process(Path(folder) / "on-postgresql", PROMPTUARY_DATABASE_URL=url) as postgresql_server,
+                served_process(_folder(folder, "on-sqlite")) as sqlite_server,
+                served_process(_folder(folder, "on-postgresql"), PROMPTUARY_DATABASE_URL=url) as postgresql_server,
             ):
                 yield {"SQLite": sqlite_server, "PostgreSQL": postgresql_server}
         finally:
             postgres.stop()
+
+
+def _folder(parent: str, name: str) -> Path:
+    folder = Path(parent) / name
+    folder.mkdir()
+    return folder
 
 
 def measured(claimers: int = CLAIMERS, items: int = ITEMS) -> list[ClaimFigures]:
