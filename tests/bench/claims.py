@@ -97,7 +97,7 @@ def _folder(parent: str, name: str) -> Path:
 
 
 def measured(claimers: int = CLAIMERS, items: int = ITEMS) -> list[ClaimFigures]:
-    """Let the reviewers work on each database, one after the other."""
+    """Run the reviewers on each database, one after the other."""
     with servers() as running:
         return [_measure(name, server, claimers, items) for name, server in running.items()]
 
@@ -133,7 +133,7 @@ def _measure(database: str, server: ServedProcess, claimers: int, items: int) ->
     assert len(decided) == items
     assert set(decided.values()) == {SLOTS}
     assert len(people) == items * SLOTS
-    assert decided == record.taken
+    assert decided == record.slots_used
     return ClaimFigures(database, record.claims, record.undone, len(record.violations), items * SLOTS / seconds)
 
 

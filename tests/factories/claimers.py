@@ -38,32 +38,32 @@ class SlotRecord:
     violations: list[str] = field(default_factory=list)
     claims: int = 0
     undone: int = 0
-    _taken: Counter[str] = field(default_factory=Counter)
+    _slots_used: Counter[str] = field(default_factory=Counter)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def take(self, item: str, reviewer: str, had: bool) -> None:
         """Record a new claim, which must be in a free slot of an item that the reviewer does not have."""
         with self._lock:
             self.claims += 1
-            self._taken[item] += 1
-            if self._taken[item] > self.slots:
-                self.violations.append(f"{reviewer} has slot {self._taken[item]} of the item {item}")
+            self._slots_used[item] += 1
+            if self._slots_used[item] > self.slots:
+                self.violations.append(f"{reviewer} has slot {self._slots_used[item]} of the item {item}")
             if had:
                 self.violations.append(f"{reviewer} has the item {item} twice")
 
     def leave(self, item: str) -> None:
-        """Record the end of a claim or decision; before the server is asked for it."""
+        """Record the end of a claim or decision; before the request for it."""
         with self._lock:
-            self._taken[item] -= 1
+            self._slots_used[item] -= 1
 
     @property
-    def taken(self) -> dict[str, int]:
+    def slots_used(self) -> dict[str, int]:
         """How many have each item."""
-        return {item: count for item, count in self._taken.items() if count}
+        return {item: count for item, count in self._slots_used.items() if count}
 
 
 def review_at_once(reviewers: dict[str, Reviewer], slots: int) -> SlotRecord:
-    """Let the reviewers work until no item is left for anybody, each in a thread and with two items at a time."""
+    """Run the reviewers until no item is left for anybody, each in a thread and with two items at a time."""
     record = SlotRecord(slots)
     start = threading.Barrier(len(reviewers))
     with ThreadPoolExecutor(len(reviewers)) as pool:

@@ -49,7 +49,7 @@ def test_claimers_at_once_never_have_a_third_slot_or_an_item_twice(
     with reviews_as("author") as reviews:
         decisions = reviews.decisions.decisions("triage", 1000, None).items
         counts = reviews.queues.queue("triage").counts
-    assert Counter(decision.item for decision in decisions) == record.taken
-    assert set(record.taken.values()) == {SLOTS}
+    assert Counter(decision.item for decision in decisions) == record.slots_used
+    assert set(record.slots_used.values()) == {SLOTS}
     assert (counts.items, counts.closed, counts.claimed) == (ITEMS, ITEMS, 0)
     assert len({(decision.item, decision.reviewer) for decision in decisions}) == ITEMS * SLOTS
