@@ -123,10 +123,12 @@ def commanding() -> Table:
     return title, ("", "processor s", "ratio"), rows
 
 
-def intervals() -> tuple[Table, Table]:
+def intervals() -> tuple[Table, ...]:
     """Measure the coverage of intervals and the false passes of gates over simulated suites."""
     covered = [(name, f"{share:.3f}") for name, share in simulations.covered()]
     passed = [(name, f"{share:.4f}") for name, share in simulations.passed()]
+    corrected = [(name, f"{share:.3f}") for name, share in simulations.corrected()]
+    halved = [(name, "" if ratio is None else f"{ratio:.2f}") for name, ratio in simulations.halved()]
     suites = f"{simulations.FULL:,} simulated suites a setting"
     return (
         (f"95 % intervals that cover the truth, {suites}", ("", "share"), covered),
@@ -135,6 +137,12 @@ def intervals() -> tuple[Table, Table]:
             ("", "share"),
             passed,
         ),
+        (
+            f"95 % intervals of a judge's mean, corrected by 50 to 400 labels, that cover the truth, {suites}",
+            ("", "share"),
+            corrected,
+        ),
+        ("Predicted labels that halve such an interval, over those that do, median", ("", "ratio"), halved),
     )
 
 

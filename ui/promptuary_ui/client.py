@@ -12,6 +12,7 @@ from promptuary_ui.wire.agreement import Agreement, Disagreement
 from promptuary_ui.wire.base import Page
 from promptuary_ui.wire.caller import Caller
 from promptuary_ui.wire.deliveries import ParkedMessage
+from promptuary_ui.wire.judges import Corrections
 from promptuary_ui.wire.prompts import Diff, LabelMove, LabelRemoval, Prompt, Version
 from promptuary_ui.wire.review import Queue
 from promptuary_ui.wire.runs import Distribution, Result, Run, RunComparison, Suite
@@ -144,6 +145,10 @@ class Api:
     def distribution(self, run: str, metric: str) -> Distribution:
         """Return the distribution of a metric's values in a run."""
         return self._read(Distribution, "GET", f"/v1/runs/{_path_segment(run)}/distribution", params={"metric": metric})
+
+    def corrections(self, run: str) -> Corrections:
+        """Return a finished run's judged figures beside those that labels of people correct."""
+        return self._read(Corrections, "GET", f"/v1/runs/{_path_segment(run)}/corrections")
 
     def compare(self, run: str, baseline: str) -> RunComparison:
         """Compare a finished run with another; with very many results this may take minutes."""

@@ -6,7 +6,7 @@ import streamlit as st
 
 from promptuary_ui import session
 from promptuary_ui.client import ApiError
-from promptuary_ui.components import badges, case_list, plots
+from promptuary_ui.components import badges, case_list, judge_figures, plots
 from promptuary_ui.components.error_display import display_errors
 from promptuary_ui.components.number_format import (
     UNKNOWN,
@@ -167,6 +167,8 @@ def _show_summary(run: Run) -> None:
             f"{format_count(summary.unrunnable)} of {format_count(summary.results)} results have no verdict; they are left out."
         )
     _show_variants(summary)
+    if summary.judges and run.state == "finished":
+        judge_figures.show(session.api().corrections(run.id))
     if summary.comparisons:
         show_comparisons(summary.comparisons)
         plots.plot_differences(summary.comparisons, summary.gates)

@@ -117,6 +117,7 @@ class Summary(ApiModel):
     variants: list[VariantSummary]
     comparisons: list[Comparison] = Field(default_factory=list)
     gates: list[GateResult] = Field(default_factory=list)
+    judges: list[Any] = Field(default_factory=list)
 
 
 class PlannedVariant(ApiModel):

@@ -1,5 +1,6 @@
 """Who a judge is: the digests of its prompt, its model and its rubric. Pure."""
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -20,7 +21,7 @@ class MetricJudge:
         metric: that it scores.
         type: of the scorer, as the suite names it.
         model: its name in LangChain's `provider:model` form.
-        rubric: what it looks for, as the suite has it.
+        rubric: what it looks for: the suite's text, or other JSON as text.
         threshold: the score from which on it passes an output; None where its answer alone decides.
         digest: of all that decides how it judges.
         prompt_digest: of its instruction, the form of its answer, and what of the output it reads.
@@ -32,7 +33,7 @@ class MetricJudge:
     metric: str
     type: str
     model: str
-    rubric: JsonValue
+    rubric: str
     threshold: float | None
     digest: str
     prompt_digest: str
@@ -62,7 +63,7 @@ class MetricJudge:
             metric=spec.metric,
             type=spec.type,
             model="" if spec.model is None else str(spec.model),
-            rubric=spec.value,
+            rubric=spec.value if isinstance(spec.value, str) else json.dumps(spec.value, ensure_ascii=False),
             threshold=spec.threshold,
             digest=json_digest({"prompt": prompt, "model": model, "rubric": rubric}),
             prompt_digest=prompt,

@@ -31,7 +31,7 @@ class JudgeOut(ResponseModel):
     metric: str
     type: str
     model: str
-    rubric: Any
+    rubric: str
     threshold: float | None
     prompt_digest: str
     model_digest: str

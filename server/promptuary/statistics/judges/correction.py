@@ -11,7 +11,7 @@ from promptuary.statistics.agreement import Agreement, DistanceMetric, krippendo
 from promptuary.statistics.interval import Interval
 from promptuary.statistics.judges.label_sample import LabelDesign, LabelSample
 from promptuary.statistics.mean import exact_mean
-from promptuary.statistics.mean_interval import is_rare, mean_interval, wilson_interval
+from promptuary.statistics.mean_interval import SCARCE, is_rare, mean_interval, wilson_interval
 from promptuary.statistics.paired import paired_difference, tango_interval
 from promptuary.statistics.sample import UNIT_RANGE, Floats, ScoreRange, all_within, checked_range, finite_array
 
@@ -88,8 +88,9 @@ def corrected_mean(
     θ̂ = λ · mean of f over all cases + weighted mean of (y - λf) over the labelled, with weights 1/π. With equal π this is
     the estimate of PPI++: its λ, which multiplies the mean over the unlabelled only, is this λ times the unlabelled share. λ
     minimises the estimated variance, within [0, 1]. The error is the cluster-robust one of each case's contribution to
-    θ̂, with t on labelled clusters - 2 degrees of freedom. Sources: Angelopoulos, Duchi and Zrnic, PPI++, arXiv:2311.01453
-    (2023), section 6; with inclusion probabilities, Zrnic and Candès, Active Statistical Inference, arXiv:2403.03208 (2024).
+    θ̂, with t on the effective number of labelled clusters - 2 degrees of freedom. Sources: Angelopoulos, Duchi and Zrnic,
+    PPI++, arXiv:2311.01453 (2023), section 6; with inclusion probabilities, Zrnic and Candès, Active Statistical Inference,
+    arXiv:2403.03208 (2024).
 
     In two situations a normal approximation would be too narrow:
 
@@ -118,7 +119,8 @@ def corrected_mean(
     estimation = _Estimation(scores, truth, draw, raw, high - low, (low, high))
     if estimation.rare_disagreement():
         return estimation.nearly_perfect()
-    if is_rare(min(draw.touched(truth != low), draw.touched(truth != high)), draw.groups):
+    rare = min(draw.touched(truth != low), draw.touched(truth != high))
+    if is_rare(rare, draw.groups):
         share = min(1.0, max(0.0, (draw.mean(truth) - low) / (high - low)))
         size = draw.size(truth, share * (1 - share) * (high - low) ** 2)
 
@@ -126,7 +128,7 @@ def corrected_mean(
             bottom, top = wilson_interval(share * size * factor, size * factor, quantile.normal(level))
             return low + (high - low) * bottom, low + (high - low) * top
 
-        return estimation.labels_alone(bounds_at, "labels-wilson")
+        return estimation.labels_alone(bounds_at, "labels-wilson", rare)
     return estimation.tuned()
 
 
@@ -173,8 +175,9 @@ def corrected_difference(
     estimation = _Estimation(*differences, draw, raw, width, (-width, width))
     if estimation.rare_disagreement():
         return estimation.nearly_perfect()
-    if is_rare(draw.touched(estimation.truth != 0.0), draw.groups):
-        return estimation.labels_alone(estimation.tango(estimation.truth, width), "labels-tango")
+    rare = draw.touched(estimation.truth != 0.0)
+    if is_rare(rare, draw.groups):
+        return estimation.labels_alone(estimation.tango(estimation.truth, width), "labels-tango", rare)
     return estimation.tuned()
 
 
@@ -204,6 +207,14 @@ class _Estimation:
         return is_rare(self.draw.touched(self.truth != self.scores), self.draw.groups)
 
     def tuned(self) -> Correction:
+        contributions, tuning = self._tuned_contributions()
+        estimate = exact_mean(contributions.tolist())
+        reach = self.draw.quantile(self.raw.level) * self.draw.error(contributions)
+        correction = _Corrected(estimate, estimate - reach, estimate + reach, "prediction-powered", tuning)
+        return self._correction(correction, self._tuned_width(contributions, tuning))
+
+    def _tuned_contributions(self) -> tuple[Floats, float]:
+        """Return each case's contribution to the estimate, and the λ that minimises their variance."""
         draw = self.draw
         labels = draw.contributions(self.truth)
         shift = self.scores - draw.contributions(self.scores)
@@ -211,11 +222,7 @@ class _Estimation:
         shift_sums, label_sums = sample.sums(shift - shift.mean()), sample.sums(labels - labels.mean())
         variance = float(shift_sums @ shift_sums)
         tuning = min(1.0, max(0.0, -float(shift_sums @ label_sums) / variance)) if variance > 0 else 0.0
-        estimate = exact_mean((labels + tuning * shift).tolist())
-        half_width_at = self._tuned_width(labels + tuning * shift, tuning)
-        reach = quantile.student_t(self.raw.level, draw.groups - 2) * draw.error(labels + tuning * shift)
-        correction = _Corrected(estimate, estimate - reach, estimate + reach, "prediction-powered", tuning)
-        return self._correction(correction, half_width_at)
+        return labels + tuning * shift, tuning
 
     def nearly_perfect(self) -> Correction:
         residuals = np.where(self.draw.drawn, self.truth - self.scores, 0.0)
@@ -231,14 +238,26 @@ class _Estimation:
 
         below, above = reaches_at(1.0)
         correction = _Corrected(estimate, estimate - below, estimate + above, "prediction-powered-tango", 1.0)
-        return self._correction(correction, lambda factor: sum(reaches_at(factor)) / 2)
+        rare = self.draw.touched(self.truth != self.scores)
+        return self._correction(correction, self._until_common(lambda factor: sum(reaches_at(factor)) / 2, rare))
 
-    def labels_alone(self, bounds_at: Callable[[float], tuple[float, float]], method: str) -> Correction:
+    def labels_alone(self, bounds_at: Callable[[float], tuple[float, float]], method: str, rare: int) -> Correction:
         def half_width_at(factor: float) -> float:
             low, high = bounds_at(factor)
             return (high - low) / 2
 
-        return self._correction(_Corrected(self.draw.mean(self.truth), *bounds_at(1.0), method, 0.0), half_width_at)
+        correction = _Corrected(self.draw.mean(self.truth), *bounds_at(1.0), method, 0.0)
+        return self._correction(correction, self._until_common(half_width_at, rare))
+
+    def _until_common(self, half_width_at: Callable[[float], float], rare: int) -> Callable[[float], float]:
+        """Return a prediction that changes to the tuned interval where so many labels are expected to suffice for it.
+
+        Args:
+            half_width_at: predicts half the width of an interval for rare events.
+            rare: how many labelled clusters have one.
+        """
+        tuned_width_at = self._tuned_width(*self._tuned_contributions())
+        return lambda factor: (half_width_at if rare * factor < SCARCE else tuned_width_at)(factor)
 
     def tango(self, values: Floats, width: float) -> Callable[[float], tuple[float, float]]:
         """Return what computes Tango's bounds of the values' mean with so many times the labels."""
@@ -262,13 +281,12 @@ class _Estimation:
         draw, level = self.draw, self.raw.level
         residuals = np.where(draw.drawn, self.truth - tuning * self.scores, 0.0)
         parts = draw.weights * (residuals - draw.mean(residuals))
-        whole, by_labels = draw.sample(contributions).error() ** 2, draw.sample(parts).error() ** 2
-        rest = max(0.0, whole - by_labels)
+        by_labels = draw.error(parts) ** 2
+        rest = max(0.0, draw.error(contributions) ** 2 - by_labels)
 
         def half_width_at(factor: float) -> float:
-            groups = draw.groups * factor
-            error = math.sqrt((rest + by_labels / factor) * groups / (groups - 1))
-            return quantile.student_t(level, round(groups) - 2) * error
+            error = math.sqrt(rest + by_labels / factor)
+            return draw.quantile(level, factor) * error
 
         return half_width_at
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from promptuary.statistics import quantile
 from promptuary.statistics.sample import ClusteredSample, Floats
 
 MINIMUM_LABELS = 30
@@ -135,8 +136,23 @@ class LabelSample:
         return self.sample(self.weights).touched(off & self.drawn)
 
     def error(self, contributions: Floats) -> float:
-        """Return the cluster-robust error of the contributions' mean, times √(G/(G - 1)) for G labelled clusters."""
-        return self.sample(contributions).error() * math.sqrt(self.groups / (self.groups - 1))
+        """Return the cluster-robust error of the contributions' mean, as if each labelled cluster were left out once.
+
+        The sum of a cluster with the share h of all weights counts 1/(1 - h) times, since it pulls the mean towards itself;
+        with equal shares of G labelled clusters this is √(G/(G - 1)). Source: the jackknife estimator CR3 in MacKinnon,
+        Nielsen and Webb, Cluster-robust inference: a guide to empirical practice, J. Econometrics 232 (2023), section 2.4.
+        """
+        sample = self.sample(contributions)
+        if sample.error() == 0.0:
+            return 0.0
+        shares = sample.sums(self.weights) / self.weights.sum()
+        residuals = sample.sums(sample.values - sample.mean) / (1 - shares)
+        left_out = (self.groups - 1) / self.groups * sample.count / (sample.count - 1)
+        return math.sqrt(left_out * float(residuals @ residuals)) / sample.n
+
+    def quantile(self, level: float, factor: float = 1.0) -> float:
+        """Return Student's quantile on the effective number of labelled clusters - 2, with so many times the labels."""
+        return quantile.student_t(level, max(1, round(self.effective() * factor) - 2))
 
     def effective(self) -> float:
         """Return the effective number of labels, (Σ w)²/Σ w² over clusters, or over labels without clusters.

@@ -1,0 +1,65 @@
+"""Judges beside people: each judge's agreement with labels, and its figures beside those that labels correct."""
+
+import streamlit as st
+
+from promptuary_ui.components.number_format import UNKNOWN, format_count, format_interval
+from promptuary_ui.components.text import escape_markdown
+from promptuary_ui.wire.judges import AgreementFigures, CorrectionFigures, Corrections, JudgeFigures
+
+
+def show(corrections: Corrections) -> None:
+    """Show the judges of a run, and both figures of each judged metric."""
+    st.subheader("Judges and people", anchor=False)
+    for judge in corrections.judges:
+        icon = ":material/verified:" if judge.state == "valid" else ":material/pending:"
+        st.caption(f"{icon} {escape_markdown(describe_judge(judge))}")
+    if corrections.decided is not None and corrections.verdict != corrections.decided:
+        st.info(
+            escape_markdown(
+                f"Labels that came after the run lead to the verdict {corrections.verdict}; run the suite again to decide it."
+            ),
+            icon=":material/fact_check:",
+        )
+    if corrections.corrections:
+        st.dataframe([_row(correction) for correction in corrections.corrections], hide_index=True, width="stretch")
+        st.caption(
+            "The judge alone has the judge's bias; the corrected figure is that of people, from labels of a random part. "
+            "Effective labels are those that give the same interval without a judge."
+        )
+
+
+def describe_judge(judge: JudgeFigures) -> str:
+    """Return the state of a judge's calibration, and its figures where there are any."""
+    states = {
+        "valid": f"compared with {format_count(judge.labels)} labels of people",
+        "expired": f"calibration expired, since the {' and the '.join(judge.changed)} changed; {judge.missing} labels needed",
+    }
+    state = states.get(judge.state, f"not calibrated: {judge.labels} labels of people, {judge.missing} more needed")
+    figures = [f"sensitivity {format_interval(judge.sensitivity)}"] if judge.sensitivity else []
+    figures += [f"specificity {format_interval(judge.specificity)}"] if judge.specificity else []
+    figures += [f"{name} {_agreement(value)}" for name, value in (("κ", judge.kappa), ("AC1", judge.ac1)) if value]
+    figures += [f"{judge.tuned} labels tuned the judge and are left out"] if judge.tuned else []
+    return ", ".join([f"{judge.metric} by {judge.model}: {state}", *figures])
+
+
+def _row(correction: CorrectionFigures) -> dict[str, str]:
+    signed = correction.baseline is not None
+    missing = f"; {correction.missing} labels needed" if correction.missing else ""
+    effective, halving = correction.effective_labels, correction.labels_to_halve
+    return {
+        "metric": correction.metric,
+        "of": f"{correction.variant} − {correction.baseline}" if signed else correction.variant,
+        "judge alone": format_interval(correction.raw, signed=signed),
+        "corrected": format_interval(correction.corrected, signed=signed),
+        "labels": format_count(correction.labels),
+        "effective labels": UNKNOWN if effective is None else format_count(round(effective)),
+        "halved by": UNKNOWN if halving is None else f"{format_count(halving)} more",
+        "note": f"{correction.reason or ''}{missing}",
+    }
+
+
+def _agreement(figures: AgreementFigures) -> str:
+    if figures.value is None:
+        return figures.reason or UNKNOWN
+    bounds = "" if figures.low is None or figures.high is None else f" ({figures.low:.3f} to {figures.high:.3f})"
+    return f"{figures.value:.3f}{bounds}"
