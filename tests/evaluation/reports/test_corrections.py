@@ -18,7 +18,7 @@ CORRECTED = {**INTERVAL, "estimate": 0.7, "low": 0.6, "high": 0.8}
 
 @pytest.fixture
 def judged(run: Values) -> ReportedRun:
-    """A run whose gate asked for labels, as labels of now decide it."""
+    """A run whose gate needs labels, as labels of now decide it."""
     judge = {
         "metric": "exact",
         "digest": "sha256:j",

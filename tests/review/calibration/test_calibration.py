@@ -261,6 +261,6 @@ def test_a_mapping_names_decisions_of_its_queue(reviews_as: Any, judges: Make) -
         reviews.put_queue("q")
     with pytest.raises(InvalidRequest) as refusal:
         judges(lambda service: service.put_mapping("q", JudgeMapping("rubric", ("yes",), ("reject", "no"))))
-    assert [error.path for error in refusal.value.field_errors] == ["passes.0", "fails.1"]
+    assert [error.path for error in refusal.value.field_errors] == ["judge.passes.0", "judge.fails.1"]
     with pytest.raises(InvalidRequest):
         judges(lambda service: service.mark_tuning("q", ["nobody"], tuning=True))

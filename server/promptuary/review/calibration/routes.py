@@ -15,12 +15,12 @@ from promptuary.evaluation.runs.service import RunService
 from promptuary.review.calibration.schemas import (
     CalibrationOut,
     CorrectionsOut,
-    JudgeMappingBody,
     JudgeMappingOut,
     JudgeOut,
     TuningMark,
     TuningOut,
 )
+from promptuary.review.queues.schemas import JudgeMappingBody
 
 router = APIRouter(prefix="/v1", tags=["review"], route_class=IdempotentRoute)
 Digest = Annotated[str, Path(pattern=r"^sha256:[0-9a-f]{64}$")]

@@ -8,7 +8,7 @@ from promptuary.core.wire import NonEmptyText, RequestModel, ResponseModel
 from promptuary.evaluation.judge_figures import AgreementFigures, CorrectionFigures, JudgeFigures, LicenceState
 from promptuary.evaluation.summary_model import GateResult
 from promptuary.evaluation.summary_part import IntervalFigures
-from promptuary.review.queues.judge_mapping import JudgeMapping
+from promptuary.review.queues.schemas import LabelValue
 from promptuary.statistics.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -129,26 +129,6 @@ class CorrectionsOut(ResponseModel):
     judges: tuple[JudgeFigures, ...]
     corrections: tuple[CorrectionFigures, ...]
     gates: tuple[GateResult, ...]
-
-
-LabelValue = str | int | float | bool
-"""The value of a decision, or of a field of the label schema."""
-
-
-class JudgeMappingBody(RequestModel):
-    """Which decisions mean that an output passes; `field` names the field of the label schema that has them instead.
-
-    Without `fails`, every other value is a fail, except `unsure` and `saved`, which are no label.
-    """
-
-    metric: NonEmptyText
-    passes: Annotated[list[LabelValue], Field(min_length=1, max_length=100)]
-    fails: Annotated[list[LabelValue], Field(max_length=100)] | None = None
-    field: NonEmptyText | None = None
-
-    def mapping(self) -> JudgeMapping:
-        """Return the domain value."""
-        return JudgeMapping(self.metric, tuple(self.passes), None if self.fails is None else tuple(self.fails), self.field)
 
 
 class JudgeMappingOut(ResponseModel):

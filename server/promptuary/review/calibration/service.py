@@ -22,7 +22,7 @@ from promptuary.review.calibration import store
 from promptuary.review.calibration.calibration import Calibration, calibrate, changes_between, expired
 from promptuary.review.calibration.human_labels import ReviewedLabels
 from promptuary.review.calibration.judged_draw import JudgedDraw, read_draws
-from promptuary.review.queues.judge_mapping import JudgeMapping
+from promptuary.review.queues.judge_mapping import JudgeMapping, validate_mapping
 from promptuary.review.queues.service import QueueService
 
 _SUITES_BATCH = 200
@@ -95,16 +95,7 @@ class JudgeService:
             InvalidRequest: for a value that is none of the queue's decisions, where its decisions are the labels.
         """
         queue = QueueService(self.unit).find(queue_name, lock=True)
-        choices = [choice.value for choice in queue.choices]
-        values = {"passes": mapping.passes, "fails": mapping.fails or ()}
-        errors = [
-            FieldError(f"{name}.{number}", f"is none of this queue's decisions: {', '.join(choices)}")
-            for name, of_name in values.items()
-            for number, value in enumerate(of_name)
-            if mapping.field is None and value not in choices
-        ]
-        if errors:
-            raise InvalidRequest("decisions cannot become labels", errors)
+        validate_mapping(mapping, [choice.value for choice in queue.choices])
         store.set_mapping(self.unit.session, queue.id, mapping)
         audit.record_change(self.unit, "queue.judge_set", queue_name, mapping.to_json())
         return mapping

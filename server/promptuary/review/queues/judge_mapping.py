@@ -1,8 +1,10 @@
 """Which decisions of a queue are labels of a judge's outputs, and which of them mean that an output passes."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
+
+from promptuary.core.errors import FieldError, InvalidRequest
 
 UNDECIDED = ("unsure", "saved")
 """Decisions that are no label, unless the mapping names them: the reviewer cannot decide, or only the fields were filled in."""
@@ -53,3 +55,21 @@ class JudgeMapping:
         if self.fails is not None:
             return 0.0 if value in self.fails else None
         return None if value in UNDECIDED else 0.0
+
+
+def validate_mapping(mapping: JudgeMapping | None, choices: Sequence[str]) -> None:
+    """Check that a mapping's values are decisions of its queue, where its decisions are the labels.
+
+    Raises:
+        InvalidRequest: with each value that is none.
+    """
+    if mapping is None or mapping.field is not None:
+        return
+    errors = [
+        FieldError(f"judge.{name}.{number}", f"is none of this queue's decisions: {', '.join(choices)}")
+        for name, values in (("passes", mapping.passes), ("fails", mapping.fails or ()))
+        for number, value in enumerate(values)
+        if value not in choices
+    ]
+    if errors:
+        raise InvalidRequest("decisions cannot become labels", errors)

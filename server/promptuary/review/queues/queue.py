@@ -90,7 +90,7 @@ class Item:
     `probability` is the inclusion probability by all ways into the queue, `slice_probability` that by random slices alone,
     None for an item in no slice. `selection` is how it came: in order of priority, or in a random slice, `pair_sides` are the
     outputs of a pair, and `repeat_of` is the pair that it repeats. `gold` are labels that are known; no reviewer may see them.
-    `case_key` identifies the case by its input, None where there is none.
+    `case_key` identifies the case by its input, None where there is none. `tuning` items do not grade a judge.
     """
 
     id: str
@@ -104,6 +104,7 @@ class Item:
     gold: dict[str, Any] | None = None
     slice_probability: float | None = None
     case_key: str | None = None
+    tuning: bool = False
 
     @property
     def payload(self) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from pydantic import Field, StringConstraints
 
 from promptuary.core.wire import NonEmptyText, RequestModel, ResponseModel, Timestamp
 from promptuary.review.queues.choice import CHOICE_LIMIT, DEFAULT_CHOICES, Choice
+from promptuary.review.queues.judge_mapping import JudgeMapping
 from promptuary.review.queues.label_schema import (
     EXAMPLE_LIMIT,
     FIELD_LIMIT,
@@ -90,11 +91,32 @@ KEPT = {"label_schema": "schema", "reviewers": "reviewers", "adjudicators": "adj
 """The fields of a request that keep their value when they are left out, by the fields of the definition."""
 
 
+LabelValue = str | int | float | bool
+"""The value of a decision, or of a field of the label schema."""
+
+
+class JudgeMappingBody(RequestModel):
+    """Which decisions mean that an output passes; `field` names the field of the label schema that has them instead.
+
+    Without `fails`, every other value is a fail, except `unsure` and `saved`, which are no label.
+    """
+
+    metric: NonEmptyText
+    passes: Annotated[list[LabelValue], Field(min_length=1, max_length=100)]
+    fails: Annotated[list[LabelValue], Field(max_length=100)] | None = None
+    field: NonEmptyText | None = None
+
+    def mapping(self) -> JudgeMapping:
+        """Return the domain value."""
+        return JudgeMapping(self.metric, tuple(self.passes), None if self.fails is None else tuple(self.fails), self.field)
+
+
 class NewQueue(RequestModel):
     """What a queue asks.
 
     Without `decisions`, the queue has the three default ones; `[]` leaves the fields of the schema alone. An existing queue
-    keeps `schema`, `reviewers`, `adjudicators`, `blind`, `due_at`, `undo_seconds` and `swap_share` where they are left out.
+    keeps `schema`, `reviewers`, `adjudicators`, `blind`, `due_at`, `undo_seconds`, `swap_share` and `judge` where they are left
+    out.
     """
 
     instructions: Annotated[str, Field(max_length=20_000)] = ""
@@ -107,6 +129,7 @@ class NewQueue(RequestModel):
     due_at: Timestamp | None = None
     undo_seconds: Annotated[int, Field(ge=0, le=7 * 24 * 3600)] = UNDO_SECONDS
     swap_share: Annotated[float, Field(ge=0, le=1)] = 0.0
+    judge: JudgeMappingBody | None = None
 
     def definition(self, name: str) -> QueueDefinition:
         """Return the domain value; its choices are the three default ones where the request names none."""
@@ -123,6 +146,7 @@ class NewQueue(RequestModel):
             undo_seconds=self.undo_seconds,
             schema=NO_SCHEMA if self.label_schema is None else self.label_schema.schema_value(),
             swap_share=self.swap_share,
+            source=None if self.judge is None else {"judge": self.judge.mapping().to_json()},
         )
 
     @property

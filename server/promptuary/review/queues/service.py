@@ -15,6 +15,7 @@ from promptuary.core.paging import Page, build_page, decode_cursor
 from promptuary.review.queues import store
 from promptuary.review.queues.case_key import input_key
 from promptuary.review.queues.choice import SAVED, validate_choices
+from promptuary.review.queues.judge_mapping import JudgeMapping, validate_mapping
 from promptuary.review.queues.label_schema import LabelSchema, validate_schema
 from promptuary.review.queues.people import resolve_identities
 from promptuary.review.queues.queue import Item, Queue, QueueCounts, QueueDefinition, QueuePace
@@ -57,6 +58,7 @@ class NewItem:
     gold: dict[str, Any] | None = None
     slice_probability: float | None = None
     case_key: str | None = None
+    tuning: bool = False
     id: str = field(default_factory=lambda: uuid.uuid4().hex)
 
 
@@ -118,6 +120,7 @@ class QueueService:
 
     def _validated(self, definition: QueueDefinition) -> QueueDefinition:
         validate_choices(definition.choices)
+        validate_mapping(JudgeMapping.from_source(definition.source), [choice.value for choice in definition.choices])
         validate_schema(definition.schema)
         return replace(
             definition,
@@ -232,6 +235,7 @@ def _build_item(item: NewItem) -> Item:
         gold=item.gold,
         slice_probability=item.slice_probability,
         case_key=item.case_key or _payload_key(item.payload),
+        tuning=item.tuning,
     )
 
 

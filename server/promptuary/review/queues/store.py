@@ -240,7 +240,7 @@ def add_items(session: Session, queue: Queue, items: Iterable[Item], at: datetim
         row = ItemRow(queue_id=queue.id, place=place, created_at=at, id=item.id, source=item.source, payload=item.payload)
         row.probability, row.decided, row.selection = item.probability, item.decision_count, item.selection
         row.pair_sides, row.repeat_of, row.gold = item.pair_sides, item.repeat_of, item.gold
-        row.slice_probability, row.case_key = item.slice_probability, item.case_key
+        row.slice_probability, row.case_key, row.tuning = item.slice_probability, item.case_key, item.tuning
         session.add(row)
     session.flush()
 
@@ -316,4 +316,5 @@ def item_from_row(session: Session, row: ItemRow) -> Item:
         gold=row.gold,
         slice_probability=row.slice_probability,
         case_key=row.case_key,
+        tuning=row.tuning,
     )

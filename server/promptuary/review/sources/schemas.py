@@ -15,11 +15,12 @@ CaseId = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 
 
 class ItemIn(RequestModel):
-    """An item for a queue."""
+    """An item for a queue; the label of a `tuning` one tuned a judge, so that it does not grade it."""
 
     source: Source
     payload: dict[str, Any]
     probability: Annotated[float, Field(gt=0, le=1)] = 1.0
+    tuning: bool = False
 
 
 class SampleIn(RequestModel):
@@ -69,7 +70,7 @@ class NewItems(RequestModel):
 
     def new_items(self) -> list[NewItem]:
         """Return the items as domain values."""
-        return [NewItem(item.source, item.payload, item.probability) for item in self.items or ()]
+        return [NewItem(item.source, item.payload, item.probability, tuning=item.tuning) for item in self.items or ()]
 
     def selection(self) -> RunSelection | None:
         """Return what is taken from the run; None where items are sent as they are."""
