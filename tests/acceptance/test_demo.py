@@ -74,6 +74,9 @@ def test_the_demo_goes_round_the_whole_loop_and_may_be_run_again(tmp_path: Path)
     failed = [result for result in run["results"] if result["variant"] == "v2" and result["pass"] is False]
     assert f"support.triage: {len(failed)} items added, 0 in the queue already" in output
 
+    assert "support.judged: 36 labels of a random slice, written by hand" in output
+    assert re.search(rf"right of answers  judge alone {FIGURE}; corrected {FIGURE} by 36 labels", output)
+
     before = checkout.json("prompts")
     moves = checkout.json("label", "history", "support.triage", "production")
     checkout.keep(2)

@@ -96,4 +96,4 @@ def _agreement(figures: AgreementFigures) -> str:
     bounds = (
         "" if figures.low is None or figures.high is None else f" [{format_number(figures.low)}, {format_number(figures.high)}]"
     )
-    return f"{format_number(figures.value)}{bounds}"
+    return f"{format_number(round(figures.value, 3) + 0.0)}{bounds}"
