@@ -80,6 +80,7 @@ def test_all_fields_of_a_schema_are_answered_in_the_card(reviewer_at_queue: Open
     page = reviewer.page
     reviewer.open()
     reviewer.can_decide("the \U0001f4b3 card is lost")
+    page.get_by_text("Rubric and examples").click()
     reviewer.sees("Right means: the intent fits.")
     reviewer.sees("a clear one")
     reviewer.press("a")

@@ -39,6 +39,10 @@ def test_what_is_not_known_is_not_shown() -> None:
     assert describe(queue(), NOW) == ["Reviewers: everyone who may review"]
 
 
+def test_a_queue_in_which_nothing_happens_is_named_so() -> None:
+    assert "no decision in the last day" in describe(queue(pace={"hour": 0, "day": 0, "reviewers": 0}), NOW)
+
+
 def test_a_passed_due_date_is_named() -> None:
     assert "due 1 day ago" in describe(queue(due_at=NOW - timedelta(days=1)), NOW)[0]
 

@@ -32,9 +32,8 @@ def _show_card(queue: Queue, on_open: Callable[[str], None]) -> None:
     counts = queue.counts
     st.markdown(f"**{escape_markdown(queue.name)}**")
     st.progress(counts.decided / counts.items if counts.items else 0.0)
-    st.caption(f"{counts.decided} of {counts.items} decided · {counts.left} left for you · {counts.claimed} in review now")
-    for line in describe(queue, datetime.now(UTC)):
-        st.caption(escape_markdown(line))
+    progress = f"{counts.decided} of {counts.items} decided · {counts.left} left for you · {counts.claimed} in review now"
+    st.caption("  \n".join(escape_markdown(line) for line in [progress, *describe(queue, datetime.now(UTC))]))
     st.button(
         "Continue" if counts.mine else "Start",
         key=f"open-{queue.name}",
@@ -63,8 +62,10 @@ def _describe_pace(queue: Queue) -> str:
     if queue.pace is None:
         return ""
     pace = queue.pace
-    people = f" by {pace.reviewers} {'person' if pace.reviewers == 1 else 'people'}" if pace.day else ""
-    return f"{pace.hour} decisions in the last hour, {pace.day} in the last day{people}"
+    if not pace.day:
+        return "no decision in the last day"
+    people = f"{pace.reviewers} {'person' if pace.reviewers == 1 else 'people'}"
+    return f"{pace.hour} decisions in the last hour, {pace.day} in the last day by {people}"
 
 
 def format_span(span: timedelta) -> str:

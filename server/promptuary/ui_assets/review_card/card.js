@@ -13,8 +13,8 @@ import { Session } from "./session.js";
 
 const cards = new WeakMap();
 const SAVE = { value: "saved", label: "Save", shortcut: "A" };
-const WIDE = 1100;
-const SHORT = 400;
+/** The width of a window in which the guide stands beside the item, as the style sheet has it. */
+const WIDE = 1500;
 
 /** Mount the card, or leave it as it is where Streamlit draws the page again; return what unmounts it. */
 export default function ({ data, parentElement, setTriggerValue }) {
@@ -71,7 +71,7 @@ class Card {
     this.guide = element("aside", { class: "pr-guide-place", "aria-label": "Instructions" });
     this.live = element("div", { class: "pr-live", "aria-live": "polite" });
     const head = element("header", { class: "pr-head" }, element("h1", { text: this.data.queue }), back, this.progress, this.counts);
-    const body = element("div", { class: "pr-body" }, element("main", { class: "pr-main" }, this.heading, this.stage), this.fields.node, this.guide);
+    const body = element("div", { class: "pr-body" }, element("div", { class: "pr-main" }, this.heading, this.stage), this.fields.node, this.guide);
     this.root.replaceChildren(head, this.note, this.live, body, this.bar.node);
     this.bar.enable(false);
   }
@@ -124,10 +124,8 @@ class Card {
     this.own = ownKeys(this.choices);
     this.bar.build(this.choices, this.own);
     this.bar.enable(Boolean(this.session.current));
-    const isShort = (queue.instructions + (queue.schema?.rubric ?? "")).length < SHORT;
-    const isOpen = this.guide.firstChild?.open ?? (isShort || this.root.clientWidth >= WIDE);
-    const guide = buildGuide(queue, isOpen);
-    this.guide.replaceChildren(...(guide ? [guide] : []));
+    const isOpen = this.guide.querySelector("details")?.open ?? window.innerWidth >= WIDE;
+    this.guide.replaceChildren(...buildGuide(queue, isOpen));
     this.showCounts(queue);
   }
 
@@ -295,7 +293,7 @@ class Card {
     if (invalid) {
       this.choose(decision);
       this.fields.focus(invalid.name);
-      this.hint(`“${invalid.title || invalid.name}” is missing or not valid; then press Ctrl+Enter.`);
+      this.hint(`Fill in “${invalid.title || invalid.name}”, then press Ctrl+Enter.`);
       return;
     }
     const draft = this.draft();

@@ -2,15 +2,20 @@
 
 import { element, textOf } from "./dom.js";
 
-/** Build the guide of a queue; null where the queue has none. */
+const SHORT = 400;
+
+/** Build the guide of a queue: short instructions, and a fold with everything that is longer; nothing where there is none. */
 export function buildGuide(queue, isOpen) {
   const schema = queue.schema ?? {};
   const parts = [];
-  if (queue.instructions) parts.push(element("h3", { text: "Instructions" }), text(queue.instructions));
+  const isShort = queue.instructions.length <= SHORT;
+  const instructions = queue.instructions ? [text(queue.instructions)] : [];
+  if (!isShort) parts.push(element("h3", { text: "Instructions" }), ...instructions);
   if (schema.rubric) parts.push(element("h3", { text: `Rubric, version ${schema.number}` }), text(schema.rubric));
   if (schema.examples?.length) parts.push(element("h3", { text: "Examples" }), ...schema.examples.map(example));
-  if (!parts.length) return null;
-  return element("details", { class: "pr-guide", open: isOpen }, element("summary", { text: "Instructions and rubric" }), ...parts);
+  const title = isShort ? "Rubric and examples" : "Instructions and rubric";
+  const fold = element("details", { class: "pr-guide", open: isOpen }, element("summary", { text: title }), ...parts);
+  return [...(isShort ? instructions : []), ...(parts.length ? [fold] : [])];
 }
 
 function example(value, place) {
