@@ -4,7 +4,7 @@ import pytest
 from nltk.metrics.agreement import AnnotationTask
 from nltk.metrics.distance import masi_distance as nltk_masi_distance
 
-from promptuary.statistics.reliability.label_sets import masi_distance, set_alpha_sums
+from promptuary.statistics.reliability.label_sets import SET_LIMIT, _masi_distances, masi_distance, set_alpha_sums
 
 SETS = [frozenset(labels) for size in range(4) for labels in itertools.combinations("abc", size)]
 ROWS = [
@@ -44,3 +44,16 @@ def test_an_empty_set_is_a_label_and_none_is_a_missing_one() -> None:
     assert set_alpha_sums([[None], [{"a"}]]).agreement().reason == "undefined: no unit has two labels"
     with pytest.raises(ValueError, match="different numbers"):
         set_alpha_sums([[{"a"}], []])
+
+
+def test_too_many_different_sets_are_not_compared() -> None:
+    many = [{f"t{number}"} for number in range(SET_LIMIT + 1)]
+    sums = set_alpha_sums([many, many])
+    assert sums.agreement().reason == "undefined: 1501 different sets, more than the 1500 that are compared"
+    assert sums.interval(seed=1) is None
+
+
+def test_distances_of_all_sets_are_those_of_each_two() -> None:
+    table = _masi_distances(SETS)
+    for first, second in itertools.product(range(len(SETS)), repeat=2):
+        assert table[first, second] == pytest.approx(masi_distance(SETS[first], SETS[second]))

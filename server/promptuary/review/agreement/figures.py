@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
+import numpy as np
+
 from promptuary.review.agreement.label import LabelDefinition, Level, comparable
 from promptuary.review.agreement.labelled_item import LabelledItem, list_reviewers
 from promptuary.review.agreement.results import (
@@ -18,7 +20,7 @@ from promptuary.review.agreement.results import (
 from promptuary.statistics import quantile
 from promptuary.statistics.mean_interval import mean_interval, wilson_interval
 from promptuary.statistics.reliability.ac1 import ac1_sums
-from promptuary.statistics.reliability.alpha import DistanceMetric, alpha_sums
+from promptuary.statistics.reliability.alpha import DistanceMetric, alpha_sums, number_alpha_sums
 from promptuary.statistics.reliability.kappa import KappaWeights, kappa_sums
 from promptuary.statistics.reliability.label_sets import set_alpha_sums
 from promptuary.statistics.reliability.ratings import ContingencyTable, Ratings
@@ -28,6 +30,8 @@ from promptuary.statistics.reliability.unit_sums import UnitSums
 SEED = 1
 RESAMPLES = 1_000
 PAIR_RESAMPLES = 399
+FEW_RESAMPLES, MANY_COLUMNS, MANY_UNITS = 199, 1_000, 2_000
+"""The draws for a scale of more than 30 values, and for thousands of items of which no two are labelled alike."""
 PAIR_LIMIT = 200
 """The number of pairs of reviewers, those with the most items in common, beyond which none is compared."""
 OPTION_LIMIT = 50
@@ -114,10 +118,10 @@ def _alpha(label: LabelDefinition, rows: Sequence[Row], items: Sequence[Labelled
         marked = [[None if value is None else _spans(value) for value in row] for row in rows]
         ends = [max((span.end for row in marked for span in row[column] or ()), default=0) for column in range(len(items))]
         return span_alpha_sums([max(item.length, end) for item, end in zip(items, ends, strict=True)], marked)
+    if label.level is Level.INTERVAL:
+        return number_alpha_sums([[row[column] for row in rows if row[column] is not None] for column in range(len(items))])
     metric = DistanceMetric(label.level)
-    table = Ratings.of(
-        rows, label.options, ordered=metric is not DistanceMetric.NOMINAL, numbers=metric is DistanceMetric.INTERVAL
-    )
+    table = Ratings.of(rows, label.options, ordered=metric is DistanceMetric.ORDINAL, numbers=False)
     return alpha_sums(table.counts, metric, table.numbers)
 
 
@@ -126,6 +130,8 @@ def _spans(value: Sequence[Mapping[str, Any]]) -> list[Span]:
 
 
 def _coefficient(sums: UnitSums, resamples: int) -> Coefficient:
+    if sums.columns.shape[1] > MANY_COLUMNS or len(sums.columns) > MANY_UNITS:
+        resamples = FEW_RESAMPLES
     agreement, interval = sums.agreement(), sums.interval(seed=SEED, resamples=resamples)
     low, high, method = (interval.low, interval.high, interval.method) if interval else (None, None, None)
     return Coefficient(agreement.coefficient, agreement.value, agreement.reason, low, high, method, agreement.units)
@@ -177,12 +183,15 @@ def _options(table: _Table) -> list[OptionAgreement]:
 
 
 def _option_coefficients(table: _Table, option: str) -> list[Coefficient]:
-    rows = [[None if value is None else option in value for value in row] for row in table.rows]
-    if not rows:
+    if not table.rows:
         return []
-    counts = Ratings.of(rows, [False, True], ordered=False, numbers=False)
-    nominal = alpha_sums(counts.counts, DistanceMetric.NOMINAL, counts.numbers)
-    return [_coefficient(sums, PAIR_RESAMPLES) for sums in (nominal, ac1_sums(counts.counts))]
+    counts = np.zeros((len(table.items), 2))
+    for row in table.rows:
+        for column, value in enumerate(row):
+            if value is not None:
+                counts[column, int(option in value)] += 1
+    nominal = alpha_sums(counts, DistanceMetric.NOMINAL, np.arange(2.0))
+    return [_coefficient(sums, PAIR_RESAMPLES) for sums in (nominal, ac1_sums(counts))]
 
 
 def _shared_pairs(table: _Table) -> list[tuple[int, int, list[int]]]:

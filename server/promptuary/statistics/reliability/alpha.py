@@ -1,5 +1,6 @@
 """Krippendorff's alpha as sums over units, for each meaning of the distance between two labels."""
 
+from collections.abc import Sequence
 from enum import StrEnum
 
 import numpy as np
@@ -62,12 +63,35 @@ def fixed_distance_sums(coefficient: str, counts: Floats, distances: Floats) -> 
     return UnitSums.of(coefficient, np.column_stack([disagreement, counts]), len(counts), shares)
 
 
+def number_alpha_sums(units: Sequence[Sequence[float]]) -> UnitSums:
+    """Return alpha's sums for differences of numbers, by moments: no matrix of all distinct numbers is needed.
+
+    Args:
+        units: the finite numbers that each unit got; units with fewer than two are left out.
+    """
+    paired = [values for values in units if len(values) >= 2]
+    present = np.array([value for values in paired for value in values], dtype=np.float64)
+    centre, spread = _centre_and_spread(present)
+    ends = np.cumsum([len(values) for values in paired], dtype=np.int64)
+    starts = np.concatenate([[0], ends[:-1]]).astype(np.int64)
+    scaled = (present - centre) / spread
+    if not len(paired):
+        return _moment_sums(np.zeros(0), np.zeros(0), np.zeros(0))
+    return _moment_sums((ends - starts).astype(np.float64), np.add.reduceat(scaled, starts), np.add.reduceat(scaled**2, starts))
+
+
 def _interval_sums(counts: Floats, numbers: Floats) -> UnitSums:
-    """Return the sums for differences of numbers, by moments: a matrix of all distinct numbers would be too large."""
-    used = numbers[counts.sum(axis=0) > 0] if len(counts) else numbers[:0]
-    centre, spread = (float(used.mean()), float(used.max() - used.min()) or 1.0) if used.size else (0.0, 1.0)
+    centre, spread = _centre_and_spread(numbers[counts.sum(axis=0) > 0] if len(counts) else numbers[:0])
     scaled = (numbers - centre) / spread
-    sizes, first, second = counts.sum(axis=1), counts @ scaled, counts @ scaled**2
+    return _moment_sums(counts.sum(axis=1), counts @ scaled, counts @ scaled**2)
+
+
+def _centre_and_spread(numbers: Floats) -> tuple[float, float]:
+    """Return what makes the largest difference 1, and keeps squares exact."""
+    return (float(numbers.mean()), float(numbers.max() - numbers.min()) or 1.0) if numbers.size else (0.0, 1.0)
+
+
+def _moment_sums(sizes: Floats, first: Floats, second: Floats) -> UnitSums:
     disagreement = np.maximum(0.0, 2 * (sizes * second - first**2) / (sizes - 1))
 
     def shares(sums: Floats) -> tuple[Floats, Floats]:
@@ -75,22 +99,27 @@ def _interval_sums(counts: Floats, numbers: Floats) -> UnitSums:
         return 1 - observed / n, 1 - np.maximum(0.0, 2 * (n * squares - total**2)) / (n * (n - 1))
 
     columns = np.column_stack([disagreement, sizes, first, second])
-    return UnitSums.of(f"krippendorff-alpha-{DistanceMetric.INTERVAL}", columns, len(counts), shares)
+    return UnitSums.of(f"krippendorff-alpha-{DistanceMetric.INTERVAL}", columns, len(sizes), shares)
 
 
 def _ordinal_sums(counts: Floats) -> UnitSums:
     """Return the sums for ordered labels: the coincidences themselves, since the distances depend on the totals."""
-    labels = counts.shape[1]
+    labels, pairable = counts.shape[1], len(counts)
+    multiplicities = np.zeros(0)
+    if pairable:
+        counts, repeated = np.unique(counts, axis=0, return_counts=True)
+        multiplicities = repeated.astype(np.float64)
     sizes = counts.sum(axis=1)
     coincidences = counts[:, :, None] * counts[:, None, :]
     places = np.arange(labels)
     coincidences[:, places, places] -= counts
     coincidences /= (sizes - 1)[:, None, None]
-    return UnitSums.of(
+    return UnitSums(
         f"krippendorff-alpha-{DistanceMetric.ORDINAL}",
         np.column_stack([coincidences.reshape(len(counts), labels * labels), counts]),
-        len(counts),
+        multiplicities,
         _ordinal_shares(labels),
+        pairable,
     )
 
 

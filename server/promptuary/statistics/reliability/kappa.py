@@ -34,26 +34,23 @@ def kappa_sums(cells: Floats, weights: Weights = None) -> UnitSums:
     """
     size = len(cells)
     name = "cohen-kappa" if weights is None else "cohen-kappa-weighted"
-    total = float(cells.sum())
-    if total == 0:
-        return UnitSums(name, np.zeros((0, size * size)), np.zeros(0), _shares(np.zeros((size, size))), 0)
     penalties = _penalties(weights, size)
-    largest = float(penalties.max())
-    filled = np.flatnonzero(cells.ravel())
-    columns = np.eye(size * size)[filled]
-    return UnitSums(
-        name, columns, cells.ravel()[filled], _shares(penalties / largest if largest > 0 else penalties), round(total)
-    )
+    largest = float(penalties.max(initial=0.0))
+    scaled = penalties / largest if largest > 0 else penalties
+    rows, columns = np.nonzero(cells)
+    sides = np.eye(size)
+    sums = np.column_stack([scaled[rows, columns], sides[rows], sides[columns]])
+    return UnitSums(name, sums, cells[rows, columns], _shares(scaled), round(float(cells.sum())))
 
 
 def _shares(penalties: Floats) -> Shares:
+    """Return the function of disagreement, row totals and column totals."""
     size = len(penalties)
 
     def shares(sums: Floats) -> tuple[Floats, Floats]:
-        cells = sums.reshape(-1, size, size)
-        n = cells.sum(axis=(1, 2))
-        chance = cells.sum(axis=2)[:, :, None] * cells.sum(axis=1)[:, None, :]
-        return 1 - (penalties * cells).sum(axis=(1, 2)) / n, 1 - (penalties * chance).sum(axis=(1, 2)) / n**2
+        first, second = sums[:, 1 : size + 1], sums[:, size + 1 :]
+        n = first.sum(axis=1)
+        return 1 - sums[:, 0] / n, 1 - ((first @ penalties) * second).sum(axis=1) / n**2
 
     return shares
 

@@ -6,6 +6,10 @@ import numpy as np
 
 from promptuary.statistics.reliability.alpha import fixed_distance_sums
 from promptuary.statistics.reliability.unit_sums import UnitSums
+from promptuary.statistics.sample import Floats
+
+SET_LIMIT = 1_500
+"""The largest number of different sets that are compared: their distances are a matrix."""
 
 
 def masi_distance(first: Collection[str], second: Collection[str]) -> float:
@@ -26,7 +30,8 @@ def set_alpha_sums(rows: Sequence[Sequence[Collection[str] | None]]) -> UnitSums
     """Return the sums of Krippendorff's alpha over sets of labels, whose distance is MASI.
 
     Args:
-        rows: one row an observer, one column a unit; None for a missing set. An empty set is a label.
+        rows: one row an observer, one column a unit; None for a missing set. An empty set is a label. With more than
+            SET_LIMIT different sets the coefficient is undefined.
 
     Raises:
         ValueError: no row, or rows of different length.
@@ -39,10 +44,33 @@ def set_alpha_sums(rows: Sequence[Sequence[Collection[str] | None]]) -> UnitSums
         for unit, labels in enumerate(row):
             if labels is not None:
                 units[unit].append(places.setdefault(frozenset(labels), len(places)))
+    name = "krippendorff-alpha-masi"
+    if len(places) > SET_LIMIT:
+        pairable = sum(len(labelled) >= 2 for labelled in units)
+        reason = f"undefined: {len(places)} different sets, more than the {SET_LIMIT} that are compared"
+        return UnitSums(name, np.zeros((0, 1)), np.zeros(0), _no_shares, pairable, reason=reason)
     counts = np.zeros((len(units), len(places)))
     for unit, labelled in enumerate(units):
         for place in labelled:
             counts[unit, place] += 1
-    sets = list(places)
-    distances = np.array([[masi_distance(first, second) for second in sets] for first in sets]).reshape(len(sets), len(sets))
-    return fixed_distance_sums("krippendorff-alpha-masi", counts[counts.sum(axis=1) >= 2], distances)
+    return fixed_distance_sums(name, counts[counts.sum(axis=1) >= 2], _masi_distances(list(places)))
+
+
+def _no_shares(sums: Floats) -> tuple[Floats, Floats]:
+    return np.full(len(sums), np.nan), np.full(len(sums), np.nan)
+
+
+def _masi_distances(sets: Sequence[frozenset[str]]) -> Floats:
+    """Return `masi_distance` of each two sets, shape (sets, sets)."""
+    labels = {label: place for place, label in enumerate(sorted(set().union(*sets)))}
+    members = np.zeros((len(sets), len(labels)))
+    for place, each in enumerate(sets):
+        members[place, [labels[label] for label in each]] = 1.0
+    sizes = members.sum(axis=1)
+    shared = members @ members.T
+    smaller = np.minimum.outer(sizes, sizes)
+    union = np.add.outer(sizes, sizes) - shared
+    monotonicity = np.where(shared == smaller, 2 / 3, np.where(shared > 0, 1 / 3, 0.0))
+    distances: Floats = 1 - shared / np.where(union > 0, union, 1.0) * monotonicity
+    np.fill_diagonal(distances, 0.0)
+    return distances

@@ -56,6 +56,7 @@ class UnitSums:
         shares: computes observed and expected agreement from sums of the columns.
         pairable: the number of units with at least two labels.
         value_of_constant: the value of a draw in which all labels are equal; None where that could be any value.
+        reason: why the coefficient is not computed, for labels that no such sums are made of; None where it is.
     """
 
     coefficient: str
@@ -64,6 +65,7 @@ class UnitSums:
     shares: Shares
     pairable: int
     value_of_constant: float | None = None
+    reason: str | None = None
 
     @classmethod
     def of(
@@ -77,6 +79,8 @@ class UnitSums:
         """Compute the coefficient, (observed - expected) / (1 - expected), or the reason why it is undefined."""
         if self.pairable == 0:
             return Agreement(self.coefficient, None, NO_PAIRS, None, None, 0)
+        if self.reason is not None:
+            return Agreement(self.coefficient, None, self.reason, None, None, self.pairable)
         observed_draws, expected_draws = self.shares((self.multiplicities @ self.columns)[None, :])
         observed, expected = float(observed_draws[0]), float(expected_draws[0])
         chance = None if math.isnan(expected) else expected
