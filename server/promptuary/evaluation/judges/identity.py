@@ -90,6 +90,15 @@ def judges_of(scorers: Sequence[ScorerSpec]) -> dict[str, MetricJudge]:
     return judges
 
 
+def judged_metrics(scorers: Sequence[ScorerSpec]) -> Iterator[str]:
+    """Yield the name of each scorer that a model judges, also of those inside sets, by their type where they have no name."""
+    for spec in scorers:
+        scorer_type = find_scorer_type(spec.type_name)
+        if scorer_type is not None and scorer_type.judged:
+            yield spec.metric
+        yield from judged_metrics(spec.asserts or ())
+
+
 def _judged_specs(scorers: Sequence[ScorerSpec], *, nested: bool) -> Iterator[ScorerSpec]:
     for spec in scorers:
         scorer_type = find_scorer_type(spec.type_name)

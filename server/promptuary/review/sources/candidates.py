@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from promptuary.evaluation.evidence.builder import list_judges
+from promptuary.evaluation.judges.identity import judged_metrics
 from promptuary.evaluation.plan import Plan
 from promptuary.evaluation.runs.result_store import ResultOutcome
 from promptuary.evaluation.score_detail import ScoreDetail
@@ -98,7 +98,7 @@ class _JudgeNames:
     @classmethod
     def of(cls, plan: Plan) -> "_JudgeNames":
         scorers = Suite.model_validate(plan.suite).scorers
-        judges = frozenset(judge.metric for judge in list_judges(scorers) if judge.metric is not None)
+        judges = frozenset(judged_metrics(scorers))
         measurements = frozenset(spec.metric for spec in _leaves(scorers) if spec.type_name in _MEASUREMENTS)
         return cls(judges, measurements)
 
