@@ -38,17 +38,20 @@ def find_next_item(session: Session, queue: Queue, reviewer: Sequence[str], now:
     is_waiting = and_(is_own, col(ClaimRow.state) == ClaimState.DEFERRED, col(ClaimRow.deferred_until) > now)
     free = select(ItemRow).where(
         ItemRow.queue_id == queue.id,
-        ItemRow.decided < queue.slots,
         ItemRow.decided + live_claims < queue.slots,
         is_available_to(reviewer),
         ~exists().where(is_leased, is_own),
         ~exists().where(is_waiting),
     )
     fresh = free.where(~exists().where(is_postponed)).order_by(col(ItemRow.place), col(ItemRow.id)).limit(1)
-    row = session.exec(fresh).one_or_none()
+    # One query for each number of decisions: the index has the items of each in order, so a query ends at its first item.
+    first = [session.exec(fresh.where(ItemRow.decided == decided)).one_or_none() for decided in range(queue.slots)]
+    row = min((row for row in first if row is not None), key=lambda row: (row.place, row.id), default=None)
     if row is None:
         last_time = select(func.max(ClaimRow.created_at)).where(is_postponed).correlate(ItemRow).scalar_subquery()
-        row = session.exec(free.order_by(last_time, col(ItemRow.place), col(ItemRow.id)).limit(1)).one_or_none()
+        own = select(ClaimRow.item_id).where(col(ClaimRow.reviewer).in_(reviewer))
+        postponed = free.where(ItemRow.decided < queue.slots, col(ItemRow.id).in_(own))
+        row = session.exec(postponed.order_by(last_time, col(ItemRow.place), col(ItemRow.id)).limit(1)).one_or_none()
     return item_from_row(session, row) if row else None
 
 
