@@ -136,6 +136,40 @@ def test_a_number_out_of_its_range_is_not_sent(reviewer_at_queue: OpenQueue) -> 
     assert reviewer.decisions() == []
 
 
+def test_a_pair_is_shown_side_by_side_and_a_side_preferred_without_a_button(reviewer_at_queue: OpenQueue) -> None:
+    fields = [{"name": "better", "type": "preference", "title": "Which is better?", "required": True}]
+    reviewer = reviewer_at_queue([{"payload": {"input": "a question"}}], schema={"fields": fields}, decisions=[])
+    sides = {side: {"output": f"the {side} answer", "version": number} for number, side in enumerate(("first", "second"))}
+    make_pairs(reviewer, sides)
+    reviewer.open()
+    reviewer.page.locator(".pr-root[data-decidable=true]").wait_for()
+    left = reviewer.page.get_by_role("region", name="Left").locator(".pr-text").inner_text()
+    assert {left, reviewer.page.get_by_role("region", name="Right").locator(".pr-text").inner_text()} == {
+        "the first answer",
+        "the second answer",
+    }
+    reviewer.page.get_by_role("radio", name="Left").check()
+    reviewer.press("Control+Enter")
+    reviewer.sees("Every item here is decided.")
+    (row,) = reviewer.exported()
+    assert (row["decision"], row["labels"]) == ("saved", {"better": left.split()[1]})
+
+
+def make_pairs(reviewer: ReviewerAtQueue, sides: dict[str, Any]) -> None:
+    """Make a pair of each item of the queue, as a run of two variants does."""
+    from sqlalchemy import select, update
+
+    from promptuary.core.database import Database
+    from promptuary.core.settings import read_settings
+    from promptuary.review.tables import ItemRow, QueueRow
+
+    database = Database(read_settings(data_dir=reviewer.service.data).sql_url)
+    with database.write() as session:
+        queue = select(QueueRow.id).where(QueueRow.name == reviewer.queue).scalar_subquery()
+        session.connection().execute(update(ItemRow).where(ItemRow.queue_id == queue).values(pair_sides=sides))
+    database.dispose()
+
+
 def test_a_corrected_output_is_sent_with_the_decision(reviewer_at_queue: OpenQueue) -> None:
     reviewer = reviewer_at_queue()
     reviewer.open()
