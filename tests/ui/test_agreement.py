@@ -217,7 +217,7 @@ def test_a_reviewer_settles_nothing_and_sees_why_labels_are_hidden(
 def test_one_who_disagrees_states_that_they_settle_their_own_item(
     open_page: Any, responses: dict[str, Any], requests: Requests
 ) -> None:
-    own = {**DISAGREEMENT["reviews"][0], "reviewer": "key:me", "reviewer_id": "service:me"}
+    own = {**DISAGREEMENT["reviews"][0], "reviewer": "key:me", "reviewer_id": ""}
     responses["/v1/queues/triage/disagreements"] = page_of([{**DISAGREEMENT, "reviews": [own, DISAGREEMENT["reviews"][1]]}])
     page = open_page("agreement", scopes=LEAD, queue="triage")
     page.checkbox(key="own-i3-decision").check()

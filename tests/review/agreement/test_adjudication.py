@@ -147,3 +147,31 @@ def test_a_reviewer_sees_no_labels_where_the_queue_does_not_show_them(
 ) -> None:
     response = api.get(f"{queue}/disagreements", headers=header_of("ann"))
     assert (response.status_code, "does not show the labels" in response.json()["detail"]) == (403, True)
+
+
+def test_a_reviewer_sees_own_finished_disagreements_without_names_and_known_labels(
+    api: Any, queue: str, lead: Headers, disputed: str, header_of: Any, clock: Any
+) -> None:
+    response = api.put(queue, json={"slots": 2, "blind": ["labels"]}, headers=lead)
+    assert response.status_code == 200, response.text
+    path = f"{queue}/disagreements"
+    assert api.get(path, headers=header_of("ann")).json()["items"] == []  # a decision can still be undone
+    clock.move(seconds=300)
+    [item] = api.get(path, headers=header_of("ann")).json()["items"]
+    assert (item["source"], item["gold"]) == (disputed, {})
+    assert [(each["reviewer"], each["reviewer_id"] is None, each["decision"]) for each in item["reviews"]] == [
+        ("key:ann", False, "reject"),
+        ("another reviewer", True, "approve"),
+    ]
+    assert api.get(path, headers=header_of("cy")).json()["items"] == []  # who did not decide it sees nothing
+
+
+def test_a_queue_that_names_its_adjudicators_refuses_others(
+    api: Any, queue: str, lead: Headers, disputed: str, header_of: Any
+) -> None:
+    header_of("max", "lead")
+    named = api.put(queue, json={"slots": 2, "adjudicators": ["max"]}, headers=lead)
+    assert named.status_code == 200, named.text
+    body = {"item": disputed, "decision": "reject", "reason": "a refund"}
+    assert api.post(f"{queue}/adjudications", json=body, headers=lead).status_code == 403
+    assert api.post(f"{queue}/adjudications", json=body, headers=header_of("max")).status_code == 201

@@ -75,6 +75,10 @@ def _show_disagreement(queue: str, disagreement: Disagreement, labels: Mapping[s
 
 
 def _show_payload(payload: Mapping[str, Any]) -> None:
+    sides = payload.get("sides")
+    for name, side in sides.items() if isinstance(sides, dict) else ():
+        st.caption(f"{name.capitalize()} output")
+        show_block(shorten_data(format_value(side.get("output", side) if isinstance(side, dict) else side)))
     for name, title in _PARTS:
         value = payload.get(name)
         if value is not None:
@@ -121,7 +125,7 @@ def _candidates(disagreement: Disagreement, label: LabelAgreement | None, name: 
 
 def _is_own(disagreement: Disagreement) -> bool:
     caller = session.current_caller()
-    return caller is not None and any(review.reviewer == caller.actor for review in disagreement.reviews)
+    return caller is not None and any(review.reviewer_id == caller.actor_id for review in disagreement.reviews)
 
 
 def _settle(queue: str, disagreement: Disagreement, name: str, value: Any) -> None:

@@ -83,9 +83,10 @@ class Agreement(ApiModel):
 
 
 class Review(ApiModel):
-    """What one reviewer decided on an item."""
+    """What one reviewer decided on an item; `reviewer_id` is None where the caller may not see who it was."""
 
     reviewer: str
+    reviewer_id: str | None
     decision: str
     labels: dict[str, Any]
     comment: str
