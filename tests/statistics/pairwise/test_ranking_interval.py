@@ -4,16 +4,16 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from promptuary.statistics.pairwise.comparison import Comparison
+from promptuary.statistics.pairwise.comparison import PairComparison
 from promptuary.statistics.pairwise.ranking_interval import rank_sides
 
 PUBLISHED = [[0, 2, 0, 1], [3, 0, 5, 0], [0, 3, 0, 1], [4, 0, 3, 0]]
 
 
-def choices(wins: Sequence[Sequence[int]]) -> list[Comparison]:
+def choices(wins: Sequence[Sequence[int]]) -> list[PairComparison]:
     """Return a choice for each win, each on a pair of its own."""
     pairs = [(i, j) for i, row in enumerate(wins) for j, count in enumerate(row) for _ in range(count)]
-    return [Comparison(first, second, first, unit) for unit, (first, second) in enumerate(pairs)]
+    return [PairComparison(first, second, first, unit) for unit, (first, second) in enumerate(pairs)]
 
 
 def test_strengths_are_the_published_ones_between_bounds() -> None:
@@ -32,7 +32,7 @@ def test_the_same_seed_has_the_same_bounds() -> None:
 
 
 def test_a_side_that_never_lost_has_no_strength_but_a_share() -> None:
-    ranked = rank_sides("ab", [Comparison("a", "b", "a", unit) for unit in range(8)], seed=1)
+    ranked = rank_sides("ab", [PairComparison("a", "b", "a", unit) for unit in range(8)], seed=1)
     assert ranked.sides[0].strength is ranked.sides[0].low is None
     assert ranked.reason is not None
     (preference,) = ranked.preferences
@@ -41,7 +41,7 @@ def test_a_side_that_never_lost_has_no_strength_but_a_share() -> None:
 
 
 def test_draws_without_strengths_widen_the_interval() -> None:
-    ranked = rank_sides("ab", [Comparison("a", "b", "b" if unit == 0 else "a", unit) for unit in range(8)], seed=1)
+    ranked = rank_sides("ab", [PairComparison("a", "b", "b" if unit == 0 else "a", unit) for unit in range(8)], seed=1)
     assert ranked.smoothed > 0.2  # (7/8)^8: many draws have no loss
     a = ranked.sides[0]
     assert a.strength == pytest.approx(math.sqrt(7))
@@ -50,8 +50,8 @@ def test_draws_without_strengths_widen_the_interval() -> None:
 
 
 def test_several_choices_on_one_pair_are_no_further_pairs() -> None:
-    alone = [Comparison("a", "b", "ab"[unit % 3 == 0], unit) for unit in range(30)]
-    repeated = [Comparison("a", "b", choice.winner, choice.unit) for choice in alone for _ in range(5)]
+    alone = [PairComparison("a", "b", "ab"[unit % 3 == 0], unit) for unit in range(30)]
+    repeated = [PairComparison("a", "b", choice.winner, choice.unit) for choice in alone for _ in range(5)]
     narrow, wide = (rank_sides("ab", chosen, seed=3) for chosen in (alone, repeated))
     for side, same_side in zip(narrow.sides, wide.sides, strict=True):
         assert (side.low, side.high) == pytest.approx((same_side.low, same_side.high))
@@ -61,7 +61,7 @@ def test_several_choices_on_one_pair_are_no_further_pairs() -> None:
 
 
 def test_a_choice_counts_as_many_pairs_as_it_stands_for() -> None:
-    weighted = [Comparison("a", "b", "a", 0, 3.0), Comparison("a", "b", "b", 1, 1.0)]
+    weighted = [PairComparison("a", "b", "a", 0, 3.0), PairComparison("a", "b", "b", 1, 1.0)]
     ranked = rank_sides("ab", weighted, seed=1)
     assert ranked.sides[0].strength == pytest.approx(math.sqrt(3))
     (preference,) = ranked.preferences
@@ -70,7 +70,9 @@ def test_a_choice_counts_as_many_pairs_as_it_stands_for() -> None:
 
 
 def test_a_tie_is_half_a_win_for_each() -> None:
-    chosen = [Comparison("a", "b", winner, unit) for unit, winner in enumerate("aaab")] + [Comparison("a", "b", None, 9)]
+    chosen = [PairComparison("a", "b", winner, unit) for unit, winner in enumerate("aaab")] + [
+        PairComparison("a", "b", None, 9)
+    ]
     ranked = rank_sides("ab", chosen, seed=1)
     assert ranked.sides[0].strength == pytest.approx(math.sqrt(3.5 / 1.5))
     assert [(side.wins, side.losses, side.ties) for side in ranked.sides] == [(3, 1, 1), (1, 3, 1)]
@@ -85,7 +87,7 @@ def test_the_intervals_cover_the_true_strengths() -> None:
         for unit in range(120):
             first, second = sorted(rng.choice(3, size=2, replace=False).tolist())
             wins = rng.random() < truth[first] / (truth[first] + truth[second])
-            chosen.append(Comparison(first, second, first if wins else second, unit))
+            chosen.append(PairComparison(first, second, first if wins else second, unit))
         for place, side in enumerate(rank_sides(range(3), chosen, seed=seed, resamples=399).sides):
             assert side.low is not None
             assert side.high is not None
@@ -95,9 +97,9 @@ def test_the_intervals_cover_the_true_strengths() -> None:
 
 @pytest.mark.parametrize(
     ("sides", "comparison", "message"),
-    [("aa", None, "twice"), ("ab", Comparison("a", "c", "a", 0), "not ranked"), ("a", None, "at least 2")],
+    [("aa", None, "twice"), ("ab", PairComparison("a", "c", "a", 0), "not ranked"), ("a", None, "at least 2")],
 )
-def test_sides_and_choices_belong_together(sides: str, comparison: Comparison | None, message: str) -> None:
+def test_sides_and_choices_belong_together(sides: str, comparison: PairComparison | None, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         rank_sides(sides, [comparison] if comparison else [], seed=1)
     with pytest.raises(ValueError, match="resamples"):
@@ -114,4 +116,4 @@ def test_nothing_compared_is_undefined() -> None:
 )
 def test_a_choice_is_between_two_sides_with_a_weight(values: tuple[object, ...]) -> None:
     with pytest.raises(ValueError, match=r"itself|neither|weight"):
-        Comparison(*values)  # type: ignore[arg-type]  # what is wrong is the point
+        PairComparison(*values)  # type: ignore[arg-type]  # what is wrong is the point

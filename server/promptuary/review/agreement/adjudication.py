@@ -17,7 +17,7 @@ from promptuary.review.queues.service import QueueService
 
 
 @dataclass(frozen=True)
-class Settlement:
+class ItemAdjudication:
     """What an adjudicator settles about one item.
 
     Attributes:
@@ -41,7 +41,7 @@ class AdjudicationService:
 
     unit: UnitOfWork
 
-    def adjudicate(self, name: str, settlement: Settlement) -> list[Adjudication]:
+    def adjudicate(self, name: str, settlement: ItemAdjudication) -> list[Adjudication]:
         """Store the labels that count for an item from now on; the decisions of its reviewers do not change.
 
         Raises:
@@ -75,7 +75,7 @@ class AdjudicationService:
         audit.record_change(self.unit, "item.adjudicated", settlement.item, detail)
         return adjudications
 
-    def _check_item(self, queue: Queue, item: LabelledItem, settlement: Settlement, *, own: bool) -> None:
+    def _check_item(self, queue: Queue, item: LabelledItem, settlement: ItemAdjudication, *, own: bool) -> None:
         if item.slots_left:
             raise Conflict(f"the item lacks {item.slots_left} of its {queue.slots} decisions; adjudicate when they are made")
         if own and not settlement.own:

@@ -13,7 +13,7 @@ from promptuary.review.agreement.store import Adjudication
 from promptuary.review.queues.queue import Queue
 
 
-class Origin(StrEnum):
+class LabelOrigin(StrEnum):
     """Where a final label comes from."""
 
     ADJUDICATED = "adjudicated"  # an adjudicator settled it
@@ -26,7 +26,7 @@ class FinalLabel:
     """A label that counts, and where it comes from."""
 
     value: Any
-    origin: Origin
+    origin: LabelOrigin
 
 
 def list_final_labels(unit: UnitOfWork, queue: Queue) -> dict[str, dict[str, FinalLabel]]:
@@ -47,11 +47,11 @@ def final_labels(
     final = {}
     for label in labels:
         if label.name in adjudications:
-            final[label.name] = FinalLabel(adjudications[label.name].value, Origin.ADJUDICATED)
+            final[label.name] = FinalLabel(adjudications[label.name].value, LabelOrigin.ADJUDICATED)
             continue
         values = [value for review in item.reviews if (value := review.value_of(label.name)) is not None]
         if len(values) == 1:
-            final[label.name] = FinalLabel(values[0], Origin.SINGLE)
+            final[label.name] = FinalLabel(values[0], LabelOrigin.SINGLE)
         elif values and label.level is not Level.NONE and len({comparable(value) for value in values}) == 1:
-            final[label.name] = FinalLabel(values[0], Origin.AGREED)
+            final[label.name] = FinalLabel(values[0], LabelOrigin.AGREED)
     return final

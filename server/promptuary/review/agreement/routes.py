@@ -13,11 +13,11 @@ from promptuary.core.wire import PageOf
 from promptuary.review.agreement.adjudication import AdjudicationService
 from promptuary.review.agreement.disagreements import Disagreement, DisagreementState, list_disagreements, sees_everything
 from promptuary.review.agreement.schemas import (
+    AdjudicationIn,
     AdjudicationOut,
     AdjudicationsOut,
     AgreementOut,
     DisagreementOut,
-    NewAdjudication,
 )
 from promptuary.review.agreement.service import compute_agreement
 
@@ -46,7 +46,7 @@ def read_disagreements(
 
 @router.post("/queues/{name}/adjudications", status_code=201)
 def adjudicate(
-    name: PathName, body: NewAdjudication, unit: Annotated[UnitOfWork, authorize(Scope.REVIEW_ADJUDICATE)]
+    name: PathName, body: AdjudicationIn, unit: Annotated[UnitOfWork, authorize(Scope.REVIEW_ADJUDICATE)]
 ) -> AdjudicationsOut:
     """Settle labels of a finished item, with a reason; 409 for one's own item without `own`, or when settled already."""
     adjudications = AdjudicationService(unit).adjudicate(name, body.settlement())

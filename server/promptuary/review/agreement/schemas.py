@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import Field, StringConstraints, model_validator
 
 from promptuary.core.wire import NonEmptyText, RequestModel, ResponseModel
-from promptuary.review.agreement.adjudication import Settlement
+from promptuary.review.agreement.adjudication import ItemAdjudication
 from promptuary.review.agreement.disagreements import Disagreement
 from promptuary.review.agreement.label import PRIMARY, LabelDefinition, Level
 from promptuary.review.agreement.results import AgainstGold, LabelAgreement, PairAgreement, QueueAgreement
@@ -251,7 +251,7 @@ class DisagreementOut(ResponseModel):
         )
 
 
-class NewAdjudication(RequestModel):
+class AdjudicationIn(RequestModel):
     """What an adjudicator settles about an item: the primary decision, fields, or both, with the reason."""
 
     item: NonEmptyText
@@ -262,17 +262,17 @@ class NewAdjudication(RequestModel):
     replaces: Annotated[list[int], Field(default_factory=list, max_length=100)]
 
     @model_validator(mode="after")
-    def _something(self) -> "NewAdjudication":
+    def _something(self) -> "AdjudicationIn":
         if self.decision is None and not self.labels:
             raise ValueError("send 'decision', 'labels' or both")
         if PRIMARY in self.labels:
             raise ValueError(f"the primary decision is sent as '{PRIMARY}', not among 'labels'")
         return self
 
-    def settlement(self) -> Settlement:
+    def settlement(self) -> ItemAdjudication:
         """Return the domain value."""
         primary = {} if self.decision is None else {PRIMARY: self.decision}
-        return Settlement(self.item, {**primary, **self.labels}, self.reason, self.own, tuple(self.replaces))
+        return ItemAdjudication(self.item, {**primary, **self.labels}, self.reason, self.own, tuple(self.replaces))
 
 
 class AdjudicationsOut(ResponseModel):

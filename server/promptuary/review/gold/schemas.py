@@ -8,7 +8,7 @@ from pydantic import Field
 from promptuary.core.wire import RequestModel, ResponseModel
 from promptuary.evaluation.datasets.schemas import DatasetOut
 from promptuary.review.gold.service import AcceptedGold
-from promptuary.review.gold.store import Correction, GoldCase
+from promptuary.review.gold.store import GoldCase, OutputCorrection
 
 DECISION_LIMIT = 1000
 DecisionId = Annotated[int, Field(ge=1, lt=2**63)]
@@ -83,7 +83,7 @@ class CorrectionOut(ResponseModel):
     accepted: bool
 
     @classmethod
-    def of(cls, correction: Correction) -> Self:
+    def of(cls, correction: OutputCorrection) -> Self:
         """Build the wire model from the domain value."""
         payload = correction.item.payload
         named = payload.get("case")

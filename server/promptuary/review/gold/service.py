@@ -15,7 +15,7 @@ from promptuary.evaluation.plan import Variant
 from promptuary.evaluation.runs import store as run_store
 from promptuary.review.gold import store
 from promptuary.review.gold.gold_case import CorrectedCase, with_gold
-from promptuary.review.gold.store import Correction, GoldCase
+from promptuary.review.gold.store import GoldCase, OutputCorrection
 from promptuary.review.queues.case_key import case_key
 from promptuary.review.queues.service import QueueService
 
@@ -42,7 +42,7 @@ class GoldService:
 
     unit: UnitOfWork
 
-    def list_corrections(self, queue: str, limit: int, cursor: str | None) -> Page[Correction]:
+    def list_corrections(self, queue: str, limit: int, cursor: str | None) -> Page[OutputCorrection]:
         """List the corrections in a queue that stand, in the order in which they were made.
 
         Raises:
@@ -102,7 +102,7 @@ class GoldService:
         audit.record_change(self.unit, "gold.accepted", dataset, detail)
         return AcceptedGold(version, tuple(gold))
 
-    def _checked(self, decisions: Sequence[int]) -> list[Correction]:
+    def _checked(self, decisions: Sequence[int]) -> list[OutputCorrection]:
         """Return the corrections in their order.
 
         Raises:
@@ -131,7 +131,7 @@ class GoldService:
         return [known[decision] for decision in decisions]
 
     def _corrected(
-        self, decisions: Sequence[int], corrections: Sequence[Correction], origins: dict[int, _Origin]
+        self, decisions: Sequence[int], corrections: Sequence[OutputCorrection], origins: dict[int, _Origin]
     ) -> dict[str, CorrectedCase]:
         """Return the corrected cases by their key.
 
@@ -154,7 +154,7 @@ class GoldService:
             raise InvalidRequest("the corrections cannot be accepted", errors)
         return corrected
 
-    def _origin(self, correction: Correction) -> _Origin:
+    def _origin(self, correction: OutputCorrection) -> _Origin:
         """Return the case and the version that a correction is of; the item's own input where it is of no run."""
         run_id, _, place = correction.item.source.partition("/")
         run = run_store.get_run(self.unit.session, run_id, self.unit.caller.project)
@@ -174,7 +174,7 @@ class GoldService:
         )
         return _Origin(case, None)
 
-    def _provenance(self, correction: Correction, origin: _Origin) -> dict[str, object]:
+    def _provenance(self, correction: OutputCorrection, origin: _Origin) -> dict[str, object]:
         variant = origin.variant
         return {
             "queue": correction.queue,
@@ -187,7 +187,9 @@ class GoldService:
             "accepted_by": self.unit.caller.identity,
         }
 
-    def _gold_case(self, version: DatasetVersion, case: str, correction: Correction, origin: _Origin, reason: str) -> GoldCase:
+    def _gold_case(
+        self, version: DatasetVersion, case: str, correction: OutputCorrection, origin: _Origin, reason: str
+    ) -> GoldCase:
         variant = origin.variant
         return GoldCase(
             dataset=version.name,

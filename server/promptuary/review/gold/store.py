@@ -15,7 +15,7 @@ from promptuary.review.tables import DecisionRow, GoldCaseRow, ItemRow, QueueRow
 
 
 @dataclass(frozen=True)
-class Correction:
+class OutputCorrection:
     """An output that a reviewer has edited.
 
     Attributes:
@@ -78,7 +78,7 @@ class GoldCase:
     accepted_at: datetime
 
 
-def list_corrections(session: Session, queue: Queue, after: int | None, limit: int) -> list[Correction]:
+def list_corrections(session: Session, queue: Queue, after: int | None, limit: int) -> list[OutputCorrection]:
     """List the corrections in a queue that stand, in the order in which they were made."""
     query = _corrections().where(ItemRow.queue_id == queue.id, col(DecisionRow.correction).is_not(None), is_standing())
     if after is not None:
@@ -87,7 +87,7 @@ def list_corrections(session: Session, queue: Queue, after: int | None, limit: i
     return [_correction_from_row(session, *row) for row in rows]
 
 
-def find_corrections(session: Session, project: int, decisions: Collection[int]) -> dict[int, Correction]:
+def find_corrections(session: Session, project: int, decisions: Collection[int]) -> dict[int, OutputCorrection]:
     """Return decisions of a project by their numbers, as corrections; those that are none have no text."""
     query = _corrections().where(QueueRow.project_id == project, col(DecisionRow.id).in_(decisions))
     corrections = (_correction_from_row(session, *row) for row in session.exec(query))
@@ -103,8 +103,8 @@ def _corrections() -> Any:
 
 def _correction_from_row(
     session: Session, row: DecisionRow, item: ItemRow, queue: str, stands: bool, is_accepted: bool
-) -> Correction:
-    return Correction(
+) -> OutputCorrection:
+    return OutputCorrection(
         decision=row.id or 0,
         queue=queue,
         item=item_from_row(session, item),

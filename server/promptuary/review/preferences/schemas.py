@@ -10,7 +10,7 @@ if TYPE_CHECKING:  # they load numpy
     from promptuary.statistics.pairwise.ranking_interval import RankedSides
 
 
-class ShareOut(ResponseModel):
+class IntervalOut(ResponseModel):
     """A share from 0 to 1 with its interval at `level`, over `n` decisions on `clusters` pairs."""
 
     estimate: float
@@ -22,7 +22,7 @@ class ShareOut(ResponseModel):
     clusters: int | None
 
     @classmethod
-    def of(cls, interval: "Interval | None") -> "ShareOut | None":
+    def of(cls, interval: "Interval | None") -> "IntervalOut | None":
         """Build the wire model from the domain value; None where there is none."""
         return None if interval is None else cls.model_validate(interval)
 
@@ -37,7 +37,7 @@ class SideShareOut(ResponseModel):
     choices: int
     ties: int
     swapped: int
-    left: ShareOut | None
+    left: IntervalOut | None
     favours: str | None
     reason: str | None
 
@@ -48,7 +48,7 @@ class SideShareOut(ResponseModel):
             choices=share.choices,
             ties=share.ties,
             swapped=share.swapped,
-            left=ShareOut.of(share.left),
+            left=IntervalOut.of(share.left),
             favours=share.favours,
             reason=share.reason,
         )
@@ -62,7 +62,7 @@ class RepeatedPairsOut(ResponseModel):
     left: int
     right: int
     tied_once: int
-    consistency: ShareOut | None
+    consistency: IntervalOut | None
 
 
 class PositionBiasOut(ResponseModel):
@@ -99,7 +99,7 @@ class PreferenceOut(ResponseModel):
 
     first: str
     second: str
-    share: ShareOut
+    share: IntervalOut
 
 
 class RankingOut(ResponseModel):
@@ -131,7 +131,7 @@ class RankingOut(ResponseModel):
             for side in ranked.sides
         ]
         preferences = [
-            PreferenceOut(first=str(each.first), second=str(each.second), share=ShareOut.model_validate(each.share))
+            PreferenceOut(first=str(each.first), second=str(each.second), share=IntervalOut.model_validate(each.share))
             for each in ranked.preferences
         ]
         return cls(

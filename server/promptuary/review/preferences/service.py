@@ -56,7 +56,7 @@ class PreferenceService:
 
         A pair weighs as many pairs as it stands for: the inverse of its inclusion probability.
         """
-        from promptuary.statistics.pairwise.comparison import Comparison
+        from promptuary.statistics.pairwise.comparison import PairComparison
         from promptuary.statistics.pairwise.ranking_interval import RankedSides, rank_sides
 
         preferences = self._preferences(name, field)
@@ -65,7 +65,7 @@ class PreferenceService:
             return RankedSides((), (), "undefined: no pair is decided", 0, 0.95, 0.0)
         winners = [{FIRST: each.first, SECOND: each.second, TIE: None}[each.preferred] for each in preferences]
         comparisons = [
-            Comparison(each.first, each.second, winner, each.pair, 1 / each.probability)
+            PairComparison(each.first, each.second, winner, each.pair, 1 / each.probability)
             for each, winner in zip(preferences, winners, strict=True)
         ]
         return rank_sides(sides, comparisons, seed=BOOTSTRAP_SEED)

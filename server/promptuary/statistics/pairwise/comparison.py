@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Comparison:
+class PairComparison:
     """One person's choice between two sides.
 
     Attributes:

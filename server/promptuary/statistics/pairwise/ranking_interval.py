@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from promptuary.statistics import quantile
 from promptuary.statistics.interval import Interval
 from promptuary.statistics.mean_interval import mean_interval, wilson_interval
-from promptuary.statistics.pairwise.comparison import Comparison
+from promptuary.statistics.pairwise.comparison import PairComparison
 from promptuary.statistics.pairwise.ranking import Ranking, bradley_terry
 from promptuary.statistics.sample import Floats
 
@@ -75,7 +75,7 @@ class RankedSides:
 
 def rank_sides(
     sides: Sequence[Hashable],
-    comparisons: Sequence[Comparison],
+    comparisons: Sequence[PairComparison],
     *,
     seed: int,
     level: float = 0.95,
@@ -118,7 +118,7 @@ def rank_sides(
     )
 
 
-def _places(sides: Sequence[Hashable], comparisons: Sequence[Comparison]) -> dict[Hashable, int]:
+def _places(sides: Sequence[Hashable], comparisons: Sequence[PairComparison]) -> dict[Hashable, int]:
     places = {side: place for place, side in enumerate(sides)}
     if len(places) != len(sides):
         raise ValueError("A side is named twice; name each side once.")
@@ -129,7 +129,7 @@ def _places(sides: Sequence[Hashable], comparisons: Sequence[Comparison]) -> dic
     return places
 
 
-def _wins_by_unit(places: dict[Hashable, int], comparisons: Sequence[Comparison]) -> Floats:
+def _wins_by_unit(places: dict[Hashable, int], comparisons: Sequence[PairComparison]) -> Floats:
     """Return the weighted wins within each unit, shape (units, sides, sides)."""
     numbers: dict[Hashable, int] = {}
     units = [numbers.setdefault(comparison.unit, len(numbers)) for comparison in comparisons]
@@ -173,7 +173,7 @@ def _climb(wins: Floats) -> Floats:
 
 
 def _ranked(
-    side: Hashable, place: int, ranking: Ranking, bounds: Floats | None, comparisons: Sequence[Comparison]
+    side: Hashable, place: int, ranking: Ranking, bounds: Floats | None, comparisons: Sequence[PairComparison]
 ) -> RankedSide:
     own = [comparison for comparison in comparisons if side in (comparison.first, comparison.second)]
     wins, ties = sum(comparison.winner == side for comparison in own), sum(comparison.winner is None for comparison in own)
@@ -185,7 +185,7 @@ def _ranked(
     return RankedSide(side, *counts, strength, min(low, strength), max(high, strength))
 
 
-def _preference(first: Hashable, second: Hashable, comparisons: Sequence[Comparison], level: float) -> Preference | None:
+def _preference(first: Hashable, second: Hashable, comparisons: Sequence[PairComparison], level: float) -> Preference | None:
     """Return the share of `first` in its choices against `second`; None where the two were not compared.
 
     Equal weights: `mean_interval` with units as clusters. Unequal ones: Wilson's interval on Kish's effective number of

@@ -19,10 +19,10 @@ from promptuary.evaluation.reports.html.conversations import conversations_secti
 from promptuary.evaluation.reports.html.corrections import corrections_section
 from promptuary.evaluation.reports.html.html_table import Cell, html_table
 from promptuary.evaluation.reports.html.style import CSS
+from promptuary.evaluation.reports.html.word_diff import mark_differences
 from promptuary.evaluation.reports.reported_result import ReportedResult
 from promptuary.evaluation.reports.reported_run import ReportedRun
 from promptuary.evaluation.reports.run_comparison import COLUMNS, ReportedComparison
-from promptuary.evaluation.reports.word_diff import mark_differences
 from promptuary.evaluation.summary_model import Comparison, IntervalFigures, Summary, VariantSummary
 from promptuary.prompt.text import show_hidden
 
