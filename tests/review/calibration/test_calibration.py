@@ -25,7 +25,7 @@ def only_calibration(judges: Make) -> Any:
 
 
 def test_a_judge_is_compared_with_the_labels_of_its_outputs(
-    judged_suite: Make, finish_run: Callable[..., Run], draw_results: Make, label: Make, judges: Make
+    database: Any, judged_suite: Make, finish_run: Callable[..., Run], draw_results: Make, label: Make, judges: Make
 ) -> None:
     judged_suite(*texts(20, 10, 10))
     draw_results(finish_run())
@@ -45,7 +45,7 @@ def test_a_judge_is_compared_with_the_labels_of_its_outputs(
 
 
 def test_a_run_with_labelled_outputs_has_a_corrected_mean_and_a_verdict(
-    judged_suite: Make, finish_run: Callable[..., Run], draw_results: Make, label: Make, judges: Make
+    database: Any, judged_suite: Make, finish_run: Callable[..., Run], draw_results: Make, label: Make, judges: Make
 ) -> None:
     judged_suite(*texts(12, 15, 33))
     first = finish_run()
@@ -165,7 +165,13 @@ def test_a_calibration_expires_when_the_cases_change(
 
 
 def test_labels_that_tuned_a_judge_do_not_grade_it(
-    judged_suite: Make, finish_run: Callable[..., Run], draw_results: Make, label: Make, judges: Make, reviews_as: Any
+    database: Any,
+    judged_suite: Make,
+    finish_run: Callable[..., Run],
+    draw_results: Make,
+    label: Make,
+    judges: Make,
+    reviews_as: Any,
 ) -> None:
     judged_suite(*texts(20, 16))
     run = finish_run()
