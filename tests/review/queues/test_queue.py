@@ -6,7 +6,10 @@ from typing import Any
 import pytest
 
 from promptuary.core.errors import Conflict, InvalidRequest, NotFound
+from promptuary.registry.erasure.holder import ErasedVersion
+from promptuary.review.claims.claim import Draft
 from promptuary.review.queues.choice import Choice
+from promptuary.review.queues.erasure import ReviewErasure
 from promptuary.review.queues.service import NewItem
 
 ReviewsAs = Callable[[str], Any]
@@ -161,3 +164,18 @@ def test_another_projects_queue_is_not_found(database: Any, unit_as: Any, create
     create_filled_queue("triage", 1)
     with pytest.raises(NotFound), unit_as("author", "elsewhere") as unit:
         QueueService(unit).queue("triage")
+
+
+def test_an_erasure_empties_drafts_and_reports_what_stays(database: Any, reviews_as: ReviewsAs, clock: Any) -> None:
+    with reviews_as("author") as reviews:
+        reviews.put_queue("triage")
+        reviews.queues.add_items("triage", [NewItem("a", {"output": "secret", "prompt": "leak", "version": 1})])
+    with reviews_as("ann") as reviews:
+        claim = reviews.claims.claim("triage").claim
+        reviews.claims.save_draft(claim.id, claim.nonce, Draft(correction="secret, corrected"))
+    with reviews_as("author") as reviews:
+        report = ReviewErasure().erase(reviews.unit, [ErasedVersion(1, "leak", 1, "sha256:0", clock(), clock())])
+    assert report.remaining == ["reviewers' comments, texts and corrections are kept as they were written"]
+    with reviews_as("ann") as reviews:
+        again = reviews.claims.live_claim(claim.id)
+    assert (again.item.payload["output"], again.draft) == (None, None)
