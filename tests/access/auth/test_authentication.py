@@ -58,6 +58,7 @@ NEEDED: list[tuple[str, Scope]] = [
     (r"POST /v1/collections/{}/query", Scope.CONTEXT_READ),
     (r"(PUT|POST|DELETE) /v1/collections/{}(/documents(/{})?|/reindex)?", Scope.CONTEXT_WRITE),
     (r"GET /v1/(datasets|suites|runs|evidence|schedules|alerts)(/.*)?", Scope.RUN_READ),
+    (r"POST /v1/datasets/{}/gold", Scope.REVIEW_ADJUDICATE),
     (r"(PUT|POST) /v1/(datasets|suites|runs)(/.*)?", Scope.RUN_WRITE),
     (r"POST /v1/schedules/{}/now", Scope.RUN_WRITE),
     (r"(PUT|POST|DELETE) /v1/schedules/{}(/(pause|resume))?", Scope.SCHEDULE_WRITE),
@@ -65,8 +66,12 @@ NEEDED: list[tuple[str, Scope]] = [
     (r"\w+ /v1/claims/{}(/\w+)?", Scope.REVIEW_DECIDE),
     (r"POST /v1/queues/{}/claims", Scope.REVIEW_DECIDE),
     (r"POST /v1/queues/{}/adjudications", Scope.REVIEW_ADJUDICATE),
+    (r"GET /v1/queues/{}/position-bias", Scope.REVIEW_READ),  # without review:manage, of finished pairs
     (r"GET /v1/queues(/{}(/agreement|/disagreements)?)?", Scope.REVIEW_READ),  # without review:manage, of finished items
-    (r"\w+ /v1/queues/{}(/items|/export)?", Scope.REVIEW_MANAGE),
+    (r"\w+ /v1/queues/{}(/(items|export|corrections|ranking|judge|tuning))?", Scope.REVIEW_MANAGE),
+    (r"GET /v1/me/decisions", Scope.REVIEW_DECIDE),
+    (r"POST /v1/decisions/{}/undo", Scope.REVIEW_DECIDE),
+    (r"GET /v1/judges(/{}/calibration)?", Scope.RUN_READ),
     (r"POST /mcp", Scope.PROMPT_LOOKUP),
     (r"GET /langsmith/commits/{}/{}", Scope.PROMPT_READ),
     (r"GET /phoenix/v1/prompts/{}/versions", Scope.PROMPT_READ),

@@ -39,7 +39,7 @@ def accept_gold(
 
 @router.get("/datasets/{dataset}/gold")
 def list_gold_cases(
-    dataset: PathName, unit: Annotated[UnitOfWork, authorize(Scope.REVIEW_READ)], limit: Limit = 50, cursor: Cursor = None
+    dataset: PathName, unit: Annotated[UnitOfWork, authorize(Scope.RUN_READ)], limit: Limit = 50, cursor: Cursor = None
 ) -> PageOf[GoldCaseOut]:
     """List the dataset's gold cases with their provenance, in the order in which they were accepted."""
     page = GoldService(unit).list_gold_cases(dataset, min(limit, unit.settings.page_limit), cursor)
