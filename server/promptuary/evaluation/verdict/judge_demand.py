@@ -24,11 +24,9 @@ class UnmetDemand:
     missing: int | None
 
 
-def licence_text(judge: JudgeFigures) -> str:
-    """Return a sentence part on the state of a judge's calibration."""
+def _licence_text(judge: JudgeFigures) -> str:
+    """Return a sentence part on a calibration that is not valid."""
     missing = f"{judge.missing} labels are missing"
-    if judge.state is LicenceState.VALID:
-        return f"its judge has a valid calibration by {judge.labels} labels"
     if judge.state is LicenceState.EXPIRED:
         parts = " and the ".join(judge.changed)
         return f"its judge's calibration has expired, since the {parts} changed: {missing}"
@@ -43,7 +41,7 @@ def unmet_judge_demand(judge: JudgeFigures, demand: JudgeDemand | None) -> Unmet
         demand: floors for lower confidence bounds; None for a valid calibration alone.
     """
     if judge.state is not LicenceState.VALID:
-        return UnmetDemand(licence_text(judge), judge.missing)
+        return UnmetDemand(_licence_text(judge), judge.missing)
     if demand is None:
         return None
     floors = (("sensitivity", judge.sensitivity, demand.sensitivity), ("specificity", judge.specificity, demand.specificity))
