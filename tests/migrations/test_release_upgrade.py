@@ -39,12 +39,14 @@ SINCE_0_3 = {
     "correction",
     "draft",
     "due_at",
+    "finished_only",
     "given_name",
     "grants",
     "id",
     "inferred",
     "labels",
     "may_decide",
+    "method",
     "pace",
     "part",
     "person",
@@ -57,6 +59,7 @@ SINCE_0_3 = {
     "rollback",
     "schema",
     "schema_number",
+    "schema_numbers",
     "searched",
     "seen_at",
     "sides",
@@ -67,6 +70,7 @@ SINCE_0_3 = {
     "target_version",
     "targets",
     "undo_seconds",
+    "units",
     "unpaired",
 }
 SINCE_0_2 = SINCE_0_3 | {
@@ -210,6 +214,11 @@ WITHHELD = {"messages", "model", "passed", "scores", "variant", "version"}
 """The fields of a run's item that a claim no longer has."""
 
 
+def _without_interval(coefficient: dict[str, Any]) -> dict[str, Any]:
+    changed = {"low", "high"} | ({"value"} if coefficient["coefficient"] == "gwet-ac1" else set())
+    return {name: value for name, value in coefficient.items() if name not in changed}
+
+
 def comparable(answer: Any, release: str) -> Any:
     """Return an answer without what a release may reword or extend: messages of errors and diffs, and new scopes of roles."""
     if "status" in answer and "code" in answer:
@@ -219,6 +228,9 @@ def comparable(answer: Any, release: str) -> Any:
         return {**answer, "comparisons": comparisons}
     if "spreads" in answer:  # 0.4.0 counts cases, of whose repeats the mean is taken, where earlier releases counted results
         return {**answer, "spreads": [shares_of(histogram) for histogram in answer["spreads"]]}
+    if "coefficients" in answer:  # 0.5.0 widens intervals of few labels, and counts an item with one label in AC1's chance
+        coefficients = [_without_interval(coefficient) for coefficient in answer["coefficients"]]
+        return {**answer, "coefficients": coefficients}
     if "nonce" in answer:  # since 0.5.0 a claim has nothing that could bias its reviewer
         item = answer["item"]
         payload = {name: value for name, value in item["payload"].items() if name not in WITHHELD}
