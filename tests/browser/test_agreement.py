@@ -1,5 +1,6 @@
-"""The agreement page in a real browser: a lead reads the figures and settles a disagreement."""
+"""The agreement page in a real browser: a lead reads figures, settles a label, accepts a correction, and exports."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -50,3 +51,43 @@ def test_a_lead_reads_the_figures_and_settles_a_disagreement(service: Any, page:
     [settled] = adjudicated["adjudications"]
     assert (settled["value"], settled["reason"]) == ("reject", "The answer is curt.")
     assert not [url for url in requests if "elsewhere.test" in url]
+
+
+CORRECTED = "/queues/browser.corrections"
+
+
+@pytest.fixture
+def corrected(service: Any, lead: str) -> str:
+    """A reviewer has corrected an output; this is the lead's key."""
+    service.call(lead, "POST", "/datasets/browser.gold/versions", {"cases": [{"id": "c1", "vars": {"ticket": "hi"}}]})
+    service.call(lead, "PUT", CORRECTED, {"instructions": "Is it right?"})
+    item = {"source": "case-1", "payload": {"case": "c1", "input": {"ticket": "hi"}, "output": "=1+1 is wrong"}}
+    service.call(lead, "POST", f"{CORRECTED}/items", {"items": [item]})
+    reviewer = service.make_person("a careful reviewer", "reviewer")
+    claim = service.call(reviewer, "POST", f"{CORRECTED}/claims")
+    body = {"nonce": claim["nonce"], "decision": "reject", "correction": "It is right now", **SEEN}
+    service.call(reviewer, "POST", f"/claims/{claim['id']}/submit", body)
+    return lead
+
+
+def test_a_lead_downloads_decisions_and_accepts_a_correction(service: Any, page: Any, corrected: str) -> None:
+    page.goto(f"{service.pages}/agreement?queue=browser.corrections")
+    page.get_by_label("API key").fill(corrected)
+    page.get_by_role("button", name="Sign in").click()
+    page.get_by_text("by a careful reviewer").wait_for()
+    for title, name in (("CSV", "browser.corrections.csv"), ("JSON lines", "browser.corrections.jsonl")):
+        with page.expect_download() as download:
+            page.get_by_role("button", name=title).click()
+        assert download.value.suggested_filename == name
+        assert "a careful reviewer" in Path(download.value.path()).read_text(encoding="utf-8")
+
+    page.get_by_role("button", name="Accept as gold").click()
+    page.get_by_text("Nothing is accepted without").wait_for()
+    page.get_by_text("c1", exact=True).click()
+    page.get_by_role("combobox", name="Dataset").click()
+    page.get_by_role("option", name="browser.gold").click()
+    page.get_by_label("Reason").fill("checked with the desk")
+    page.get_by_role("button", name="Accept as gold").click()
+    page.get_by_text("1 correction is gold in version 2 of browser.gold.").wait_for()
+    [gold] = service.call(corrected, "GET", "/datasets/browser.gold/gold")["items"]
+    assert (gold["case"], gold["reason"]) == ("c1", "checked with the desk")

@@ -107,3 +107,25 @@ def test_a_link_to_a_case_of_two_runs_opens_there(signed_in: Callable[[str], Any
     page = signed_in(f"/runs?run={second}&baseline={first}&case=case-08")
     page.get_by_role("heading", name="case-08").wait_for()
     page.get_by_text("this run: v2").wait_for()
+
+
+def test_an_editor_sends_failed_results_and_one_case_to_review(
+    signed_in: Callable[[str], Any], service: Any, runs: tuple[str, str, str]
+) -> None:
+    _, run, author = runs
+    page = signed_in(f"/runs?run={run}&case=case-05")
+    page.get_by_test_id("stPopover").get_by_role("button", name="Review", exact=False).first.click()
+    page.get_by_role("combobox", name="Queue").click()
+    page.get_by_role("option", name="A new queue").click()
+    page.get_by_role("textbox", name="Name of the new queue").fill("browser.sent")
+    page.get_by_role("textbox", name="Name of the new queue").press("Enter")
+    page.get_by_role("button", name="Send to review").click()
+    page.get_by_text("Queue browser.sent: 8 added, 0 in the queue already.").wait_for()
+    assert service.call(author, "GET", "/queues/browser.sent")["counts"]["items"] == 8
+
+    page.get_by_role("button", name="Review this case").click()
+    page.get_by_role("combobox", name="Queue").click()
+    page.get_by_role("option", name="browser.sent").click()
+    page.get_by_role("button", name="Send to review").click()
+    page.get_by_text("Queue browser.sent: 1 added, 0 in the queue already.").wait_for()
+    assert service.call(author, "GET", "/queues/browser.sent")["counts"]["items"] == 9

@@ -98,3 +98,21 @@ def test_each_action_of_a_reviewer_is_in_the_review_card(sqlite: Any, local: Any
     }
     in_card = {(method, shape(f"/v1{path}")) for method, path in CALLS}
     assert actions - in_card == {("GET", "/v1/claims/{}")}  # the card has the claim from the call that made it
+
+
+LEADS_ACTIONS = {
+    ("PUT", "/v1/queues/{}"),
+    ("POST", "/v1/queues/{}/items"),
+    ("GET", "/v1/queues/{}/agreement"),
+    ("GET", "/v1/queues/{}/disagreements"),
+    ("POST", "/v1/queues/{}/adjudications"),
+    ("GET", "/v1/queues/{}/corrections"),
+    ("POST", "/v1/datasets/{}/gold"),
+    ("GET", "/v1/queues/{}/export"),
+}
+"""What a lead does with a queue on the pages, beside reviewing in it."""
+
+
+def test_each_action_of_a_lead_on_a_queue_is_on_a_page_and_a_route(sqlite: Any, routes: set[Route]) -> None:
+    assert LEADS_ACTIONS - {call for _, call in client_calls()} == set()
+    assert LEADS_ACTIONS - routes == set()

@@ -115,8 +115,10 @@ def responses() -> dict[str, Any]:
         "/v1/queues/triage/agreement": AGREEMENT,
         "/v1/queues/triage/disagreements": page_of([DISAGREEMENT]),
         "/v1/queues/triage/adjudications": {"items": []},
+        "/v1/queues/triage/corrections": page_of([]),
         "/v1/queues/other/agreement": {**AGREEMENT, "items": 0, "labels": [], "finished_only": True},
         "/v1/queues/other/disagreements": page_of([]),
+        "/v1/queues/other/corrections": page_of([]),
     }
 
 

@@ -1,6 +1,6 @@
 """A typed client of the REST API. All sessions share the connection pool; each call carries its own key."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -14,7 +14,7 @@ from promptuary_ui.wire.caller import Caller
 from promptuary_ui.wire.deliveries import ParkedMessage
 from promptuary_ui.wire.judges import Corrections
 from promptuary_ui.wire.prompts import Diff, LabelMove, LabelRemoval, Prompt, Version
-from promptuary_ui.wire.review import Queue
+from promptuary_ui.wire.review import AddedItems, Dataset, OutputCorrection, Queue
 from promptuary_ui.wire.runs import Distribution, Result, Run, RunComparison, Suite
 from promptuary_ui.wire.schedules import Alert, Schedule
 from promptuary_ui.wire.sessions import Authorization, OpenedSession, Provider, Session
@@ -106,6 +106,33 @@ class Api:
     def queue(self, name: str) -> Queue:
         """Return a queue with its counts."""
         return self._read(Queue, "GET", f"/v1/queues/{_path_segment(name)}")
+
+    def create_queue(self, name: str, instructions: str) -> None:
+        """Create a queue with the API's own decisions."""
+        self._call("PUT", f"/v1/queues/{_path_segment(name)}", json={"instructions": instructions})
+
+    def fill_queue(self, name: str, body: Mapping[str, Any]) -> AddedItems:
+        """Add a run's results to a queue; the body is the API's. With very many results this may take minutes."""
+        path = f"/v1/queues/{_path_segment(name)}/items"
+        return self._read(AddedItems, "POST", path, json=dict(body), timeout=COMPARISON_TIMEOUT)
+
+    def export(self, queue: str, file_format: str) -> bytes:
+        """Return all decisions of a queue as a file; the formats are the API's, such as `csv`."""
+        path = f"/v1/queues/{_path_segment(queue)}/export"
+        return self._call("GET", path, params={"format": file_format}, timeout=COMPARISON_TIMEOUT).content
+
+    def output_corrections(self, queue: str, limit: int = 50, cursor: str | None = None) -> Page[OutputCorrection]:
+        """List a page of the outputs that a queue's reviewers have edited."""
+        return self._page(OutputCorrection, f"/v1/queues/{_path_segment(queue)}/corrections", limit, cursor, {})
+
+    def accept_gold(self, dataset: str, decisions: Sequence[int], reason: str) -> Dataset:
+        """Accept the corrections of decisions into a dataset; return its version that has them."""
+        body = {"decisions": list(decisions), "reason": reason}
+        return self._read(Dataset, "POST", f"/v1/datasets/{_path_segment(dataset)}/gold", json=body)
+
+    def datasets(self) -> list[Dataset]:
+        """List every dataset by name."""
+        return list(self._all(Dataset, "/v1/datasets"))
 
     def agreement(self, queue: str) -> Agreement:
         """Return how far the reviewers of a queue agree; with very many items this may take longer than other calls."""

@@ -6,9 +6,10 @@ from functools import partial
 import streamlit as st
 
 from promptuary_ui import session
-from promptuary_ui.components import case_results, pager
+from promptuary_ui.components import case_results, pager, queue_form
 from promptuary_ui.components.error_display import display_errors
 from promptuary_ui.components.number_format import format_usd
+from promptuary_ui.components.text import escape_markdown
 from promptuary_ui.wire.runs import Result, Run
 
 CASE = "case"
@@ -176,6 +177,11 @@ def _show_case(run: Run) -> None:
     if not page.items:
         st.info("This run has no result of the case that the address names.", icon=":material/search_off:")
         return
+    if any(result.output is not None for result in page.items):
+        queue_form.show(run, case)
+    note = session.pop_notice()  # the list is a fragment, which the page's own notice is no part of
+    if note:
+        st.caption(f":material/info: {escape_markdown(note)}")
     case_results.show_case(page.items, "cases.sides")
     first = (pager.page_number(key, query) - 1) * RESULTS_OF_A_CASE
     pager.show_page_buttons(key, query, f"Results {first + 1} to {first + len(page.items)} of this case", page.next_cursor)

@@ -1,9 +1,11 @@
-"""The agreement page: how far the reviewers of a queue agree, on which items they do not, and what was settled."""
+"""The agreement page: how far the reviewers of a queue agree, what was settled, and what they corrected and decided."""
 
 import streamlit as st
 
 from promptuary_ui import session
+from promptuary_ui.agreement.corrections import show_corrections
 from promptuary_ui.agreement.disagreements import show_disagreements
+from promptuary_ui.agreement.downloads import show_downloads
 from promptuary_ui.agreement.figures import show_label
 from promptuary_ui.components.number_format import format_count
 from promptuary_ui.components.text import escape_markdown
@@ -14,14 +16,17 @@ QUEUE = "queue"
 
 
 def show() -> None:
-    """Show the figures of the chosen queue above its disagreements."""
+    """Show the figures of the chosen queue above its disagreements, corrections and exports."""
     st.title("Agreement", anchor=False)
     note = session.pop_notice()
     if note:
         st.caption(f":material/info: {escape_markdown(note)}")
     names = [queue.name for queue in session.api().queues()]
     if not names:
-        st.info("There is no review queue yet. `promptuary review open` fills one from a run.", icon=":material/inbox:")
+        st.info(
+            "There is no review queue yet. `promptuary review open`, or **Review** on a run's page, fills one.",
+            icon=":material/inbox:",
+        )
         return
     requested = st.query_params.get(QUEUE)
     index = names.index(requested) if requested in names else 0
@@ -30,6 +35,9 @@ def show() -> None:
     agreement = session.api().agreement(name)
     _show_figures(agreement)
     show_disagreements(name, agreement.labels)
+    if session.has_scope("review:manage"):
+        show_corrections(name)
+        show_downloads(name)
 
 
 def _show_figures(agreement: Agreement) -> None:

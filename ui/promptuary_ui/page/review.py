@@ -27,7 +27,10 @@ def _show_queues() -> None:
         st.caption(f":material/info: {escape_markdown(notice)}")
     queues = session.api().queues()
     if not queues:
-        st.info("There is no queue yet. `promptuary review open` creates one from a run.", icon=":material/inbox:")
+        st.info(
+            "There is no queue yet. `promptuary review open`, or **Review** on a run's page, creates one.",
+            icon=":material/inbox:",
+        )
         return
     st.write("Choose a queue. You get one item at a time, and no other reviewer gets it meanwhile.")
     queue_list.show(queues, _open_queue)

@@ -6,7 +6,7 @@ import streamlit as st
 
 from promptuary_ui import session
 from promptuary_ui.client import ApiError
-from promptuary_ui.components import badges, case_list, judge_figures, plots
+from promptuary_ui.components import badges, case_list, judge_figures, plots, queue_form
 from promptuary_ui.components.error_display import display_errors
 from promptuary_ui.components.number_format import (
     UNKNOWN,
@@ -99,7 +99,8 @@ def _show_head(run: Run) -> None:
 
 
 def _show_actions(run: Run) -> None:
-    """Show the actions on a run: compare a finished one, cancel an active comparison."""
+    """Show the actions on a run: send its results to review, compare a finished one, cancel an active one."""
+    queue_form.show(run)
     if run.state == "finished":
         _offer_comparison(run)
     if (not run.over or run.state == "interrupted") and session.has_scope("run:write"):

@@ -39,3 +39,32 @@ class Queue(ApiModel):
     may_decide: bool = True
     due_at: datetime | None = None
     created_at: datetime | None = None
+
+
+class AddedItems(ApiModel):
+    """How many items a queue got, how many were there already, and how many were left out since their cases are gold."""
+
+    added: int
+    present: int
+    gold: int
+
+
+class OutputCorrection(ApiModel):
+    """An output that a reviewer has edited; `decision` is the decision's number, and `accepted` whether it is gold."""
+
+    decision: int
+    item: str
+    case: str | None
+    output: Any
+    correction: str | None
+    comment: str
+    reviewer: str
+    at: datetime
+    accepted: bool
+
+
+class Dataset(ApiModel):
+    """The newest version of a dataset."""
+
+    name: str
+    version: int
