@@ -82,7 +82,7 @@ def test_a_lead_downloads_decisions_and_accepts_a_correction(service: Any, page:
         assert "a careful reviewer" in Path(download.value.path()).read_text(encoding="utf-8")
 
     page.get_by_role("button", name="Accept as gold").click()
-    page.get_by_text("Nothing is accepted without").wait_for()
+    page.get_by_text("Nothing is accepted yet").wait_for()
     page.get_by_text("c1", exact=True).click()
     page.get_by_role("combobox", name="Dataset").click()
     page.get_by_role("option", name="browser.gold").click()

@@ -71,7 +71,7 @@ def test_a_lead_accepts_chosen_corrections_with_a_reason(open_page: Any, request
 
 def test_without_a_choice_a_dataset_or_a_reason_nothing_is_sent(open_page: Any, requests: Requests, page_text: Any) -> None:
     page = click_button(open_page("agreement", scopes=LEAD, queue="triage"), "Accept as gold")
-    assert "without corrections and a dataset and a reason" in page_text(page)
+    assert r"Nothing is accepted yet\: choose corrections\, choose a dataset\, write the reason\." in page_text(page)
     assert sent(requests) == []
 
 

@@ -77,9 +77,10 @@ def _accept(queue: str, corrections: Sequence[OutputCorrection]) -> None:
     """Accept the chosen corrections; an error is shown in the form, which keeps what was entered."""
     chosen = [correction.decision for correction in corrections if st.session_state.get(_checkbox(correction))]
     dataset, reason = st.session_state.get(_dataset(queue)), st.session_state.get(_reason(queue), "").strip()
-    missing = [name for name, value in (("corrections", chosen), ("a dataset", dataset), ("a reason", reason)) if not value]
+    steps = {"choose corrections": chosen, "choose a dataset": dataset, "write the reason": reason}
+    missing = [step for step, value in steps.items() if not value]
     if missing:
-        st.session_state[_REFUSAL] = f"Nothing is accepted without {' and '.join(missing)}."
+        st.session_state[_REFUSAL] = f"Nothing is accepted yet: {', '.join(missing)}."
         return
     try:
         version = session.api().accept_gold(dataset, chosen, reason)
