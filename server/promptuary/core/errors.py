@@ -33,7 +33,8 @@ PromptuaryError                 the root (promptuary.prompt.errors), which the c
 ├── NotFound                    no such thing in this project
 ├── Erased                      the version's content was erased
 ├── Conflict                    the thing is in a state that does not allow this
-│   └── AlreadyExists           the name is taken
+│   ├── AlreadyExists           the name is taken
+│   └── ItemNotSeen             … a decision on an item that was not in view (promptuary.review.claims)
 ├── PreconditionFailed          it has changed since it was read
 ├── BodyTooLarge                the request passes the limit
 ├── UnsupportedMediaType        not application/json, or compressed
