@@ -34,7 +34,7 @@ COMMANDS = (
         "demo",
         "demo",
         _RUN,
-        "Run the whole loop once: sync, index, evaluate two versions, open a review queue; then keep everything running.",
+        "Run the whole loop once: sync, index, evaluate, open a review queue, correct a judge; then keep everything running.",
     ),
     LazyCommand("doctor", "service.commands", "doctor", _RUN, "Check this installation; exit 1 where a check fails."),
     LazyCommand(

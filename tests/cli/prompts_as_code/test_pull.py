@@ -123,6 +123,17 @@ def test_any_registered_content_is_pulled_and_planned_without_a_change(
         pulls_without_a_change()
 
 
+def test_tags_that_were_changed_in_the_registry_come_into_the_file(run: Run, folder: Path, write: Write) -> None:
+    run("push", write("tone.yaml", json.dumps({"type": "text", "template": "Be kind.", "tags": ["polite"]})))
+    run("sync", "pull", folder)
+    with connect() as api:
+        body = {"type": "text", "template": "Be kind.", "tags": ["short"]}
+        number = api.post("/prompts/tone/versions", body)["version"]
+    file = folder / "tone.yaml"
+    assert run("sync", "pull", folder).out.splitlines() == [f"~ tone  version {number}  {file}"]
+    assert read_prompt_file(file, "tone").tags == ("short",)
+
+
 @pytest.mark.usefixtures("registry")
 def test_a_file_with_the_same_content_in_another_form_is_not_written(run: Run, folder: Path, write: Write) -> None:
     run("sync", "pull", folder)

@@ -161,11 +161,16 @@ class _PullPlan:
             return replace(pulled, lost=str(error).removeprefix(f"{pulled.path} "))
         same_labels = known_labels is None or set(file.labels) <= known_labels
         same_tags = not file.tags or set(file.tags) == set(body["tags"])  # a file without tags takes those of the version
-        if self.registry.has_content(file.content, body) and same_labels and same_tags:
+        same_content = self.registry.has_content(file.content, body)
+        if same_content and same_labels and same_tags:
             origin = pulled.origin and Origin.of(body, pulled.origin.newest, file.labels)
             return replace(pulled, state="same", text=None, origin=origin)
         text = leading_comments(current_text) + (pulled.text or "")
-        return replace(pulled, text=text, lost=_lost(self.registry, file, body))
+        if not same_content:
+            lost = _lost_content(self.registry, file)
+        else:
+            lost = None if same_labels else _lost_labels(file, body)
+        return replace(pulled, text=text, lost=lost)
 
 
 def _labels_at(state: PromptState, number: int) -> list[str]:
@@ -184,10 +189,12 @@ def _split_labels(state: PromptState, number: int) -> set[str]:
     return {label for label, split in state.splits.items() if number in {arm["version"] for arm in split["arms"]}}
 
 
-def _lost(registry: RegistryState, file: PromptFile, body: Any) -> str | None:
-    """Return what the registry does not have of a file; None where it has all of it."""
-    if registry.has_content(file.content, body):
-        return f"contains labels that do not point at version {body['version']}: {', '.join(file.labels)}"
+def _lost_labels(file: PromptFile, body: Any) -> str:
+    return f"contains labels that do not point at version {body['version']}: {', '.join(file.labels)}"
+
+
+def _lost_content(registry: RegistryState, file: PromptFile) -> str | None:
+    """Return that the registry has no version of a file's content; None where it has one."""
     for version in registry.api.items(f"/prompts/{file.name}/versions"):
         if registry.has_content(file.content, version):
             return None
