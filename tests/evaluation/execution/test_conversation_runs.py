@@ -142,7 +142,7 @@ def test_an_interrupted_conversation_is_repeated_with_its_stored_answers(
     assert [turn["cached"] for turn in result.detail["turns"]] == [True, False]
 
 
-def test_the_answers_of_a_conversation_in_flight_are_stored_for_whoever_resumes_it(
+def test_the_answers_of_a_conversation_in_flight_are_stored_until_the_run_resumes(
     create: Make, submit_run: Callable[..., Run], executor: RunExecutor, author: Open
 ) -> None:
     create(talk("c", "a", "b"))

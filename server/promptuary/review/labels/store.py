@@ -101,15 +101,3 @@ def _decision_from_row(session: Session, row: DecisionRow, item: Item) -> Decisi
         seen_at=row.seen_at,
         at=row.at,
     )
-
-
-def list_decisions_by_source(session: Session, queue: Queue) -> dict[str, dict[str, str]]:
-    """Return every decision by source and reviewer, the sources in the order of the queue."""
-    query = select(ItemRow.source, DecisionRow.reviewer, DecisionRow.decision)
-    query = query.join(DecisionRow, col(DecisionRow.item_id) == col(ItemRow.id)).where(
-        ItemRow.queue_id == queue.id, is_standing()
-    )
-    decisions: dict[str, dict[str, str]] = {}
-    for source, reviewer, decision in session.exec(query.order_by(col(ItemRow.place), col(ItemRow.id))):
-        decisions.setdefault(source, {})[reviewer] = decision
-    return decisions
