@@ -162,7 +162,10 @@ def test_no_program_outlives_the_command_that_started_it(tmp_path: Path, number:
         assert becomes_true(lambda: bool(children(command.pid)))
         started = children(command.pid)
         command.send_signal(number)
-        command.wait(20)
+        try:
+            command.wait(20)
+        finally:
+            command.kill()
     assert not any(map(alive, started))
 
 

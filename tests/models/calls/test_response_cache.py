@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import count
 from typing import Any
 
 import pytest
@@ -63,7 +64,8 @@ def ask_with_cache(models: ChatModels) -> Callable[..., list[ModelReply]]:
 def test_a_request_is_paid_once_and_each_repeat_has_its_own_reply(
     ask_with_cache: Callable[..., list[ModelReply]], stub_model: StubModelServer
 ) -> None:
-    stub_model.answer = lambda body: f"reply {stub_model.requests}"
+    numbers = count()
+    stub_model.answer = lambda body: f"reply {next(numbers)}"
     stored, requests = CachedBodies(), [model_request(), model_request(repeat=1)]
     first = ask_with_cache(stored, *requests)
     again = ask_with_cache(stored, *requests, model_request(repeat=2))

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 _SKIPPED = re.compile(r"\s+|//[^\n]*|/\*[\s\S]*?(?:\*/|$)")
 _TEXT = re.compile(r"""'(?:\\[\s\S]|[^'\\\n])*'?|"(?:\\[\s\S]|[^"\\\n])*"?""")
-_TEMPLATE = re.compile(r"(?:\\[\s\S]|\$(?!\{)|[^`\\$])*+(`|\$\{|\\?\Z)")
-_PATTERN = re.compile(r"/(?:\\.|\[(?:\\.|[^\]\\\n])*+\]|[^/\\\[\n])++/\w*")
+# Not possessive: of a choice, Python before 3.11.3 then matches nothing. The choices begin differently, so no search is long.
+_TEMPLATE = re.compile(r"(?:\\[\s\S]|\$(?!\{)|[^`\\$])*(`|\$\{|\\?\Z)")
+_PATTERN = re.compile(r"/(?:\\.|\[(?:\\.|[^\]\\\n])*\]|[^/\\\[\n])+/\w*")
 _NUMBER = re.compile(r"\.?\d[\w.]*")
 _WORD = re.compile(r"[A-Za-z_$\u0080-\U0010ffff][\w$\u0080-\U0010ffff]*")
 _SIGN = re.compile(r"\?\.(?!\d)|=>|\.\.\.|[\s\S]")
