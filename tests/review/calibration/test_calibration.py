@@ -230,7 +230,7 @@ def test_a_slice_counts_before_the_failures_beside_it_are_decided(
         selection = RunSelection(run=run.id, only=ResultSelection.FAILED, sample=SampleRequest(50, 3))
         SourceService(reviews.unit).fill("slice", selection)
     judges(lambda service: service.put_mapping("slice", JudgeMapping("rubric", ("approve",))))
-    label(most=60)
+    label(most=50)
 
     some = only_calibration(judges).figures
     label()
