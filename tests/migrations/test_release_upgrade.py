@@ -205,9 +205,14 @@ NEW_SCOPES = {
     "self:read",
     "session:own",
     "suite:write",
+    "observation:erase",
+    "observation:read",
+    "traffic:manage",
+    "traffic:read",
+    "traffic:send",
     "webhook:manage",
 }
-"""The scopes of roles since 0.1.0: two since 0.2.0, one since 0.4.0."""
+"""The scopes of roles since 0.1.0: two since 0.2.0, one since 0.4.0, five since 0.5.0."""
 
 
 WITHHELD = {"messages", "model", "passed", "scores", "variant", "version"}

@@ -37,6 +37,16 @@ class Scope(StrEnum):
     REVIEW_DECIDE = "review:decide"
     REVIEW_ADJUDICATE = "review:adjudicate"
     """Settle the labels of items on which reviewers disagree."""
+    TRAFFIC_SEND = "traffic:send"
+    """Report model calls and feedback, as applications do."""
+    TRAFFIC_READ = "traffic:read"
+    """Read counters, series and feedback figures; no contents of calls."""
+    OBSERVATION_READ = "observation:read"
+    """Read the contents of sampled calls, which are people's data, and make cases of them."""
+    TRAFFIC_MANAGE = "traffic:manage"
+    """Change what is sampled, how long it is stored, and what is done with it."""
+    OBSERVATION_ERASE = "observation:erase"
+    """Erase the calls of one end user."""
     WEBHOOK_MANAGE = "webhook:manage"
     KEY_MANAGE = "key:manage"
     """Create, list and revoke service keys, up to one's own scopes."""
@@ -90,14 +100,20 @@ def parse_grants(stored: str | None) -> frozenset[Scope]:
 
 
 _EVERYONE = frozenset({Scope.SELF_READ, Scope.PROMPT_LOOKUP})
-_PERSON = _EVERYONE | {Scope.SESSION_OWN, Scope.PROMPT_READ, Scope.RUN_READ, Scope.REVIEW_READ}
-_SERVICE = _EVERYONE | {Scope.PROMPT_RENDER}
+_PERSON = _EVERYONE | {Scope.SESSION_OWN, Scope.PROMPT_READ, Scope.RUN_READ, Scope.REVIEW_READ, Scope.TRAFFIC_READ}
+_SERVICE = _EVERYONE | {Scope.PROMPT_RENDER, Scope.TRAFFIC_SEND}
 _VIEWER = _PERSON | {Scope.PROMPT_RENDER, Scope.CONTEXT_READ}
 _REVIEWER = _PERSON | {Scope.REVIEW_DECIDE}
 _CI = _SERVICE | {Scope.PROMPT_READ, Scope.PROMPT_WRITE, Scope.CONTEXT_READ, Scope.RUN_READ, Scope.RUN_WRITE}
-_EDITOR = _CI | _VIEWER | _REVIEWER | GRANTABLE | {Scope.LABEL_MOVE, Scope.REVIEW_MANAGE}
-_LEAD = _EDITOR | {Scope.KEY_MANAGE, Scope.REVIEW_ADJUDICATE}
-_ADMIN = _LEAD | {Scope.PERSON_MANAGE, Scope.PROMPT_IMPORT, Scope.WEBHOOK_MANAGE, Scope.AUDIT_READ}
+_EDITOR = _CI | _VIEWER | _REVIEWER | GRANTABLE | {Scope.LABEL_MOVE, Scope.REVIEW_MANAGE, Scope.OBSERVATION_READ}
+_LEAD = _EDITOR | {Scope.KEY_MANAGE, Scope.REVIEW_ADJUDICATE, Scope.TRAFFIC_MANAGE}
+_ADMIN = _LEAD | {
+    Scope.PERSON_MANAGE,
+    Scope.PROMPT_IMPORT,
+    Scope.WEBHOOK_MANAGE,
+    Scope.AUDIT_READ,
+    Scope.OBSERVATION_ERASE,
+}
 
 SCOPES: dict[Role, frozenset[Scope]] = {
     Role.VIEWER: _VIEWER,

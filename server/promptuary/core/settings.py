@@ -15,6 +15,7 @@ from promptuary.prompt.errors import FieldError
 from promptuary.prompt.registration.validation import CONFIG_LIMIT
 from promptuary.prompt.validation_errors import field_errors_from
 
+Share = Annotated[float, Field(ge=0, le=1)]
 Url = Annotated[str, Field(pattern=r"^https?://[^\s?#]+$", max_length=300)]
 
 
@@ -128,6 +129,18 @@ class Settings(BaseSettings):
     )
     keyless_audience: Annotated[str, Field(max_length=300)] = ""
     dataset_limit: Annotated[int, Field(ge=1024)] = 64 * 1024 * 1024
+    traffic_sample: Share = 0.05
+    traffic_error_sample: Share = 1.0
+    traffic_low_sample: Share = 1.0
+    traffic_low_value: Share = 0.5
+    traffic_reservoir: Annotated[int, Field(ge=1, le=1_000_000)] = 1000
+    traffic_keep: Literal["attributed", "all"] = "attributed"
+    traffic_wait: Annotated[int, Field(ge=0, le=86_400)] = 600
+    traffic_days: Annotated[int, Field(ge=1, le=36_500)] = 30
+    traffic_counter_days: Annotated[int, Field(ge=1, le=36_500)] = 400
+    traffic_repeat_hours: Annotated[int, Field(ge=1, le=8760)] = 24
+    traffic_body_limit: Annotated[int, Field(ge=1024)] = 8 * 1024 * 1024
+    traffic_span_limit: Annotated[int, Field(ge=1, le=1_000_000)] = 10_000
 
     @cached_property
     def sql_url(self) -> str:

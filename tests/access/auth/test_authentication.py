@@ -261,7 +261,7 @@ def test_a_key_knows_its_own_role_and_scopes(api: Any, bearer: Callable[..., dic
         "actor": "key:a reader",
         "actor_id": f"service:{headers['Authorization'].split('_')[1]}",
         "role": "reader",
-        "scopes": ["prompt:lookup", "prompt:render", "self:read"],
+        "scopes": ["prompt:lookup", "prompt:render", "self:read", "traffic:send"],
     }
 
 

@@ -1,0 +1,1 @@
+"""What a model call in production is, whichever emitter reported it. Pure."""
