@@ -19,7 +19,9 @@ from statistics import median
 from typing import Any
 
 from bench import (
+    agreement,
     audit,
+    claims,
     client,
     commands,
     evaluation,
@@ -225,6 +227,23 @@ def reviewing() -> Table:
     return title, ("until", "p50 ms", "p95 ms"), rows
 
 
+def claiming() -> Table:
+    """Measure many reviewers at once on one queue, on each database."""
+    rows = [
+        (each.database, f"{each.claims:,}", f"{each.undone:,}", f"{each.violations}", f"{each.rate:.0f}")
+        for each in claims.measured()
+    ]
+    title = f"{claims.CLAIMERS} reviewers at once on {claims.ITEMS:,} items of {claims.SLOTS} slots, through a server"
+    return title, ("on", "claims", "undone", "items twice or beyond their slots", "decisions/s"), rows
+
+
+def agreeing() -> Table:
+    """Measure the figures of agreement on each type of label."""
+    rows = [(delay.what, f"{delay.seconds:.2f}", f"{delay.processor:.2f}") for delay in agreement.measured()]
+    title = f"All figures of agreement on one label: {agreement.ITEMS:,} items, {agreement.REVIEWERS} reviewers"
+    return title, ("", "seconds", "of the processor"), rows
+
+
 def tokens() -> Table:
     """Measure the local model's tokens a second, under a run and under a bare client."""
     title = (
@@ -276,6 +295,8 @@ def main() -> None:
         similarity,
         auditing,
         reviewing,
+        claiming,
+        agreeing,
         tokens,
     ):
         result: Any = measured_or_failed(measure)

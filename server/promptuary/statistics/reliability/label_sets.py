@@ -5,6 +5,7 @@ from collections.abc import Collection, Sequence
 import numpy as np
 
 from promptuary.statistics.reliability.alpha import fixed_distance_sums
+from promptuary.statistics.reliability.ratings import Codes, count_labels, renumbered, used_labels
 from promptuary.statistics.reliability.unit_sums import UnitSums
 from promptuary.statistics.sample import Floats
 
@@ -39,21 +40,27 @@ def set_alpha_sums(rows: Sequence[Sequence[Collection[str] | None]]) -> UnitSums
     if len({len(row) for row in rows}) != 1:
         raise ValueError("The observers have different numbers of units, or there is none; give each one set a unit.")
     places: dict[frozenset[str], int] = {}
-    units: list[list[int]] = [[] for _ in rows[0]]
-    for row in rows:
-        for unit, labels in enumerate(row):
-            if labels is not None:
-                units[unit].append(places.setdefault(frozenset(labels), len(places)))
+    codes = [[-1 if sets is None else places.setdefault(frozenset(sets), len(places)) for sets in row] for row in rows]
+    return coded_set_alpha_sums(list(places), np.array(codes, dtype=np.intp))
+
+
+def coded_set_alpha_sums(sets: Sequence[frozenset[str]], codes: Codes) -> UnitSums:
+    """Return the same sums of sets that are numbered.
+
+    Args:
+        sets: the different sets.
+        codes: the place among them of each observer's set of each unit, shape (observers, units); -1 for a missing one.
+    """
     name = "krippendorff-alpha-masi"
-    if len(places) > SET_LIMIT:
-        pairable = sum(len(labelled) >= 2 for labelled in units)
-        reason = f"undefined: {len(places)} different sets, more than the {SET_LIMIT} that are compared"
+    used = used_labels(codes)
+    if len(used) > SET_LIMIT:
+        pairable = int(((codes >= 0).sum(axis=0) >= 2).sum())
+        reason = f"undefined: {len(used)} different sets, more than the {SET_LIMIT} that are compared"
         return UnitSums(name, np.zeros((0, 1)), np.zeros(0), _no_shares, pairable, reason=reason)
-    counts = np.zeros((len(units), len(places)))
-    for unit, labelled in enumerate(units):
-        for place in labelled:
-            counts[unit, place] += 1
-    return fixed_distance_sums(name, counts[counts.sum(axis=1) >= 2], _masi_distances(list(places)))
+    counts, multiplicities = count_labels(renumbered(codes, used), len(used))
+    is_paired = counts.sum(axis=1) >= 2
+    distances = _masi_distances([sets[place] for place in used])
+    return fixed_distance_sums(name, counts[is_paired], multiplicities[is_paired], distances)
 
 
 def _no_shares(sums: Floats) -> tuple[Floats, Floats]:

@@ -5,10 +5,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from promptuary.statistics.reliability.distinct_rows import distinct_rows
 from promptuary.statistics.sample import Floats
 
 Label = str | int | float | bool
+Codes = NDArray[np.intp]
+"""The place of each observer's label of each unit among all labels, shape (observers, units); -1 for a missing one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,6 +108,40 @@ class ContingencyTable:
         if not np.all(np.isfinite(cells)) or cells.min() < 0:
             raise ValueError("A count of the table is negative or not finite; count units.")
         return cells
+
+
+def count_labels(codes: Codes, labels: int) -> tuple[Floats, Floats]:
+    """Count the labels of each unit, units with the same labels once.
+
+    Returns:
+        How often each distinct unit got each label, shape (distinct units, labels), and how many units it is, shape
+        (distinct units,).
+    """
+    units, multiplicities = distinct_rows(np.sort(codes, axis=0).T.astype(np.float64))
+    counts = np.zeros((len(units), labels))
+    for places in units.astype(np.intp).T:
+        present = np.flatnonzero(places >= 0)
+        counts[present, places[present]] += 1
+    return counts, multiplicities
+
+
+def count_cells(first: Codes, second: Codes, labels: int) -> Floats:
+    """Count the units for each pair of labels of two observers, who both labelled each; shape (labels, labels)."""
+    return np.bincount(first * labels + second, minlength=labels * labels).reshape(labels, labels).astype(np.float64)
+
+
+def used_labels(codes: Codes) -> Codes:
+    """Return the labels that occur, in the order in which the first observer, then the second one … used them."""
+    used, first = np.unique(codes, return_index=True)
+    present = used >= 0
+    return used[present][np.argsort(first[present])]
+
+
+def renumbered(codes: Codes, used: Codes) -> Codes:
+    """Return the place of each label among those that are used; each label must be."""
+    places = np.full(int(codes.max(initial=-1)) + 2, -1, dtype=np.intp)  # the last one is that of a missing label
+    places[used] = np.arange(len(used))
+    return places[codes]
 
 
 def label_order(present: Sequence[Label], categories: Sequence[Label] | None, *, ordered: bool) -> list[Label]:

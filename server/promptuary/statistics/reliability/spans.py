@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from promptuary.statistics.reliability.distinct_rows import distinct_rows
 from promptuary.statistics.reliability.unit_sums import Shares, UnitSums
 from promptuary.statistics.sample import Floats
 
@@ -44,11 +45,11 @@ def span_alpha_sums(lengths: Sequence[int], rows: Sequence[Sequence[MarkedText |
     columns = np.zeros((len(paired), 1 + len(places)))
     for text, counted in enumerate(runs):
         for width, labels in counted:
-            counts = np.bincount(labels, minlength=len(places)).astype(np.float64)
-            size = counts.sum()
-            columns[text, 0] += width * (size**2 - (counts**2).sum()) / (size - 1)
-            columns[text, 1:] += width * counts
-    return UnitSums.of("krippendorff-alpha-characters", columns, len(paired), _shares())
+            size = len(labels)
+            columns[text, 0] += width * (size**2 - sum(map(labels.count, labels))) / (size - 1)
+            for label in labels:
+                columns[text, 1 + label] += width
+    return UnitSums("krippendorff-alpha-characters", *distinct_rows(columns), _shares(), len(paired))
 
 
 def _marked_texts(length: int, text: int, rows: Sequence[Sequence[MarkedText | None]]) -> list[MarkedText]:

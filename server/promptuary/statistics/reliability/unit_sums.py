@@ -5,10 +5,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from promptuary.statistics import quantile
 from promptuary.statistics.interval import Interval
 from promptuary.statistics.mean_interval import wilson_interval
+from promptuary.statistics.reliability.distinct_rows import SparseColumns
 from promptuary.statistics.sample import ROUNDING, Floats
 
 NO_VARIATION = "undefined: no variation"
@@ -60,20 +62,12 @@ class UnitSums:
     """
 
     coefficient: str
-    columns: Floats
+    columns: Floats | SparseColumns
     multiplicities: Floats
     shares: Shares
     pairable: int
     value_of_constant: float | None = None
     reason: str | None = None
-
-    @classmethod
-    def of(
-        cls, coefficient: str, columns: Floats, pairable: int, shares: Shares, value_of_constant: float | None = None
-    ) -> "UnitSums":
-        """Group units with equal columns; `columns` has one row a unit."""
-        distinct, counts = np.unique(columns, axis=0, return_counts=True) if len(columns) else (columns, np.zeros(0))
-        return cls(coefficient, distinct, counts.astype(np.float64), shares, pairable, value_of_constant)
 
     def agreement(self) -> Agreement:
         """Compute the coefficient, (observed - expected) / (1 - expected), or the reason why it is undefined."""
@@ -81,7 +75,7 @@ class UnitSums:
             return Agreement(self.coefficient, None, NO_PAIRS, None, None, 0)
         if self.reason is not None:
             return Agreement(self.coefficient, None, self.reason, None, None, self.pairable)
-        observed_draws, expected_draws = self.shares((self.multiplicities @ self.columns)[None, :])
+        observed_draws, expected_draws = self.shares(self._sums(self.multiplicities[None, :]))
         observed, expected = float(observed_draws[0]), float(expected_draws[0])
         chance = None if math.isnan(expected) else expected
         if chance is None or 1 - chance <= ROUNDING:
@@ -136,7 +130,7 @@ class UnitSums:
         for start in range(0, resamples, step):
             drawn = rng.multinomial(units, chances, size=min(step, resamples - start))
             with np.errstate(divide="ignore", invalid="ignore"):
-                observed, expected = self.shares(drawn @ self.columns)
+                observed, expected = self.shares(self._sums(drawn))
                 values = (observed - expected) / (1 - expected)
             undefined = ~(1 - expected > ROUNDING) | np.isnan(observed)
             constant = undefined & ~np.isnan(observed) & (self.value_of_constant is not None)
@@ -144,3 +138,10 @@ class UnitSums:
             lowest.append(np.where(undefined & ~constant, -1.0, values))
             highest.append(np.where(undefined & ~constant, 1.0, values))
         return np.concatenate(lowest), np.concatenate(highest)
+
+    def _sums(self, multiplicities: Floats | NDArray[np.int64]) -> Floats:
+        """Return the sums of the columns, shape (draws, columns), over units that occur so often, shape (draws, units)."""
+        if isinstance(self.columns, SparseColumns):
+            return self.columns.weighted_sums(multiplicities.astype(np.float64))
+        sums: Floats = multiplicities @ self.columns
+        return sums
