@@ -1,0 +1,1 @@
+"""Counters of calls: what is counted, and the tables that contain it."""
