@@ -170,35 +170,53 @@ class ReservoirRow(SQLModel, table=True):
 
 
 class FeedbackRow(SQLModel, table=True):
-    """Feedback on a version, and on a call where it is known. `value` is from 0 to 1.
+    """Feedback on a version, and on a call where it is known. `value` is from 0 to 1; `sender` is the identity of who sent it.
 
-    `subject` is how the sender names the call (an observation, a response or a span), so that feedback that comes before its
-    call joins it later. `comment` and `correction` are redacted.
+    `subject` is how the sender names the call: an observation or a response; or `trace_id` and `span_id` name its span, or one
+    around it. `series_id` and `hour` are where the value is counted, None where it is not yet, and `is_low` whether it is
+    counted as a low one. `comment` and `correction` are redacted.
     """
 
     __tablename__ = "feedback"
     __table_args__ = (
         Index("ix_feedback_version", "project_id", "prompt_id", "version", "at"),
-        Index("ix_feedback_subject", "project_id", "subject"),
         Index("ix_feedback_observation", "observation_id"),
+        Index("ix_feedback_user", "project_id", "user_hash"),
     )
 
+    project_id: int = Field(foreign_key="project.id", primary_key=True)
     id: str = Field(primary_key=True)
-    project_id: int = Field(foreign_key="project.id")
     prompt_id: int | None = Field(default=None, foreign_key="prompt.id")
     version: int = 0
     observation_id: str | None = None
     subject: str | None = None
+    trace_id: str | None = None
+    span_id: str | None = None
     name: str = ""
     value: float | None = None
     label: str | None = None
     comment: str = Field(default="", sa_column=Column(Text, nullable=False))
     correction: str | None = Field(default=None, sa_column=Column(Text))
     user_hash: str | None = None
+    sender: str = ""
     source: str = "api"
     redacted: int = 0
     at: datetime = Field(sa_type=UtcDateTime)
     created_at: datetime = Field(sa_type=UtcDateTime)
+    series_id: int | None = Field(default=None, foreign_key="traffic_series.id")
+    hour: int | None = None
+    is_low: bool = False
+
+
+class FeedbackWaitRow(SQLModel, table=True):
+    """Feedback on a call that is not known yet: by a name that the call may come with. Deleted when it has come."""
+
+    __tablename__ = "feedback_wait"
+    __table_args__ = (Index("ix_feedback_wait_feedback", "project_id", "feedback_id"),)
+
+    project_id: int = Field(foreign_key="project.id", primary_key=True)
+    subject: str = Field(primary_key=True)
+    feedback_id: str = Field(primary_key=True)
 
 
 class OnlineScoreRow(SQLModel, table=True):

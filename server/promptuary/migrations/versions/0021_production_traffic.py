@@ -158,29 +158,45 @@ def _create_feedback() -> None:
     """Create what is known of calls later."""
     op.create_table(
         "feedback",
-        sa.Column("id", sa.String(), nullable=False),
         sa.Column("project_id", sa.Integer(), nullable=False),
+        sa.Column("id", sa.String(), nullable=False),
         sa.Column("prompt_id", sa.Integer(), nullable=True),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("observation_id", sa.String(), nullable=True),
         sa.Column("subject", sa.String(), nullable=True),
+        sa.Column("trace_id", sa.String(), nullable=True),
+        sa.Column("span_id", sa.String(), nullable=True),
         sa.Column("name", sa.String(), nullable=False),
         sa.Column("value", sa.Float(), nullable=True),
         sa.Column("label", sa.String(), nullable=True),
         sa.Column("comment", sa.Text(), nullable=False),
         sa.Column("correction", sa.Text(), nullable=True),
         sa.Column("user_hash", sa.String(), nullable=True),
+        sa.Column("sender", sa.String(), nullable=False),
         sa.Column("source", sa.String(), nullable=False),
         sa.Column("redacted", sa.Integer(), nullable=False),
         sa.Column("at", TIMESTAMP, nullable=False),
         sa.Column("created_at", TIMESTAMP, nullable=False),
+        sa.Column("series_id", sa.Integer(), nullable=True),
+        sa.Column("hour", sa.Integer(), nullable=True),
+        sa.Column("is_low", sa.Boolean(), nullable=False),
         sa.ForeignKeyConstraint(["project_id"], ["project.id"]),
         sa.ForeignKeyConstraint(["prompt_id"], ["prompt.id"]),
-        sa.PrimaryKeyConstraint("id"),
+        sa.ForeignKeyConstraint(["series_id"], ["traffic_series.id"]),
+        sa.PrimaryKeyConstraint("project_id", "id"),
     )
     op.create_index("ix_feedback_observation", "feedback", ["observation_id"], unique=False)
-    op.create_index("ix_feedback_subject", "feedback", ["project_id", "subject"], unique=False)
+    op.create_index("ix_feedback_user", "feedback", ["project_id", "user_hash"], unique=False)
     op.create_index("ix_feedback_version", "feedback", ["project_id", "prompt_id", "version", "at"], unique=False)
+    op.create_table(
+        "feedback_wait",
+        sa.Column("project_id", sa.Integer(), nullable=False),
+        sa.Column("subject", sa.String(), nullable=False),
+        sa.Column("feedback_id", sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(["project_id"], ["project.id"]),
+        sa.PrimaryKeyConstraint("project_id", "subject", "feedback_id"),
+    )
+    op.create_index("ix_feedback_wait_feedback", "feedback_wait", ["project_id", "feedback_id"], unique=False)
     op.create_table(
         "online_score",
         sa.Column("observation_id", sa.String(), nullable=False),
