@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from sqlalchemy import Subquery
-from sqlmodel import Session, col, select, update
+from sqlmodel import Session, col, or_, select, update
 
 from promptuary.prompt.split import Split, split_from_json
 from promptuary.registry.tables import LabelRow, PromptRow, TagRow
@@ -75,6 +75,25 @@ def prompts_by_name(session: Session, project: int, names: Collection[str]) -> l
     """Return those of some prompts that exist and are not archived, ordered by name."""
     query = select(PromptRow).where(PromptRow.project_id == project, col(PromptRow.archived_at).is_(None))
     return load_prompts(session, session.exec(query.where(col(PromptRow.name).in_(names)).order_by(PromptRow.name)))
+
+
+@dataclass(frozen=True)
+class PromptHead:
+    """The name of a prompt, the one under which another registry's SDK created it, and the number of its newest version."""
+
+    id: int
+    name: str
+    given_name: str | None
+    newest: int
+
+
+def heads_by_name(session: Session, project: int, names: Collection[str]) -> list[PromptHead]:
+    """Return the prompts that have one of some names, as their own or as the given one; archived ones, too."""
+    query = select(col(PromptRow.id), PromptRow.name, col(PromptRow.given_name), PromptRow.newest)
+    query = query.where(PromptRow.project_id == project)
+    named = or_(col(PromptRow.name).in_(names), col(PromptRow.given_name).in_(names))
+    rows = session.exec(query.where(named))
+    return [PromptHead(prompt or 0, name, given_name, newest) for prompt, name, given_name, newest in rows]
 
 
 def list_prompts(

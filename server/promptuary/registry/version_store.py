@@ -187,6 +187,22 @@ def numbers_by_digest(session: Session, prompt: PromptRecord, prefix: str) -> di
     return {digest: abs(int(number)) for digest, number in session.exec(query)}
 
 
+def number_of_digest(session: Session, prompt: int, digest: str) -> int | None:
+    """Return the number of the newest version of a prompt, by its id, that has a digest; None for none."""
+    query = select(func.max(VersionRow.number)).where(VersionRow.prompt_id == prompt, VersionRow.digest == digest)
+    return session.exec(query).one()
+
+
+def sensitive_variables(session: Session, prompt: int, number: int) -> frozenset[str] | None:
+    """Return the variables that a version of a prompt, by its id, declares as sensitive; None where it has no content."""
+    query = select(VersionRow.content).where(VersionRow.prompt_id == prompt, VersionRow.number == number)
+    content = session.exec(query).one_or_none()
+    if not content:
+        return None
+    declared = json.loads(content).get("variables") or {}
+    return frozenset(name for name, variable in declared.items() if variable.get("sensitive"))
+
+
 def list_versions(session: Session, prompt: PromptRecord, before: int | None, limit: int) -> list[Version]:
     """Return a page of versions, the newest first."""
     query = select(VersionRow).where(VersionRow.prompt_id == prompt.id).order_by(col(VersionRow.number).desc()).limit(limit)

@@ -8,10 +8,13 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Index, LargeBinary, Text, UniqueConstraint
+from sqlalchemy import JSON, BigInteger, Index, Integer, LargeBinary, Text, UniqueConstraint
 from sqlmodel import Column, Field, SQLModel
 
 from promptuary.core.database import UtcDateTime
+
+DIGEST = BigInteger().with_variant(Integer(), "sqlite")
+"""A key of 64 random bits; SQLite stores a table by such a key without another index."""
 
 
 class Stratum(StrEnum):
@@ -88,25 +91,39 @@ class HourRow(SQLModel, table=True):
 
 
 class SeenRow(SQLModel, table=True):
-    """A report that was counted: the digest of its key, for as long as a repeated report is recognized."""
+    """A report that was counted: 64 bits of the digest of its project and key, for as long as a repeat is recognized."""
 
     __tablename__ = "traffic_seen"
 
-    project_id: int = Field(primary_key=True)
-    key: bytes = Field(sa_column=Column(LargeBinary, primary_key=True))
+    key: int = Field(sa_column=Column(DIGEST, primary_key=True, autoincrement=False))
     at: int = Field(sa_column=Column(BigInteger, nullable=False, index=True))
 
 
 class LinkRow(SQLModel, table=True):
-    """A span around calls that waits for calls, or for the spans between; deleted when the wait is over."""
+    """A span around calls that waits for calls, or for the spans between; deleted when the wait is over.
+
+    `span` and `parent` are 64 bits of the digest of project, trace and span: most spans of a program are around no call, and
+    a row of a hundred bytes for each would be most of the database.
+    """
 
     __tablename__ = "traffic_link"
 
-    project_id: int = Field(primary_key=True)
-    trace_id: str = Field(primary_key=True)
-    span_id: str = Field(primary_key=True)
-    parent_span_id: str | None = None
+    span: int = Field(sa_column=Column(DIGEST, primary_key=True, autoincrement=False))
+    parent: int | None = Field(default=None, sa_column=Column(BigInteger))
     prompt: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
+    at: int = Field(sa_column=Column(BigInteger, nullable=False, index=True))
+
+
+class LogContentsRow(SQLModel, table=True):
+    """The messages of a call whose span has not come: as a call's contents, redacted; deleted when the wait is over."""
+
+    __tablename__ = "traffic_log_contents"
+
+    span: int = Field(sa_column=Column(DIGEST, primary_key=True, autoincrement=False))
+    project_id: int = Field(foreign_key="project.id")
+    contents: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    finish: str | None = None
+    redacted: int = 0
     at: int = Field(sa_column=Column(BigInteger, nullable=False, index=True))
 
 
@@ -116,6 +133,7 @@ class ObservationRow(SQLModel, table=True):
     `is_settled` is false during the wait. `random` is the call's random number, from 0 to 1: the call stays in the sample while
     it is below `probability` of its stratum, times the threshold of the day's reservoir. `contents` is compressed JSON,
     redacted; None where nothing of them may be stored. `details` are the values of the call that are no contents.
+    `is_replayable` is whether the report has the variables of its prompt, also where the contents are not stored.
     """
 
     __tablename__ = "observation"
@@ -147,6 +165,7 @@ class ObservationRow(SQLModel, table=True):
     random: float
     probability: float
     status: str
+    is_replayable: bool = False
     details: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
     contents: bytes | None = Field(default=None, sa_column=Column(LargeBinary))
     redacted: int = 0

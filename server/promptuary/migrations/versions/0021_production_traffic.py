@@ -6,6 +6,7 @@ from alembic import op
 revision = "0021"
 down_revision = "0020"
 TIMESTAMP = sa.DateTime(timezone=True)
+DIGEST = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 def upgrade() -> None:
@@ -19,10 +20,9 @@ def _create_counters() -> None:
     """Create settings, rules and what every call changes."""
     op.create_table(
         "traffic_seen",
-        sa.Column("project_id", sa.Integer(), nullable=False),
-        sa.Column("key", sa.LargeBinary(), nullable=False),
+        sa.Column("key", DIGEST, autoincrement=False, nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("project_id", "key"),
+        sa.PrimaryKeyConstraint("key"),
     )
     op.create_index("ix_traffic_seen_at", "traffic_seen", ["at"], unique=False)
     op.create_table(
@@ -97,15 +97,25 @@ def _create_sample() -> None:
     """Create the sample, its reservoirs and the spans that wait for calls."""
     op.create_table(
         "traffic_link",
-        sa.Column("project_id", sa.Integer(), nullable=False),
-        sa.Column("trace_id", sa.String(), nullable=False),
-        sa.Column("span_id", sa.String(), nullable=False),
-        sa.Column("parent_span_id", sa.String(), nullable=True),
+        sa.Column("span", DIGEST, autoincrement=False, nullable=False),
+        sa.Column("parent", sa.BigInteger(), nullable=True),
         sa.Column("prompt", sa.JSON(), nullable=True),
         sa.Column("at", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("project_id", "trace_id", "span_id"),
+        sa.PrimaryKeyConstraint("span"),
     )
     op.create_index("ix_traffic_link_at", "traffic_link", ["at"], unique=False)
+    op.create_table(
+        "traffic_log_contents",
+        sa.Column("span", DIGEST, autoincrement=False, nullable=False),
+        sa.Column("project_id", sa.Integer(), nullable=False),
+        sa.Column("contents", sa.LargeBinary(), nullable=False),
+        sa.Column("finish", sa.String(), nullable=True),
+        sa.Column("redacted", sa.Integer(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["project_id"], ["project.id"]),
+        sa.PrimaryKeyConstraint("span"),
+    )
+    op.create_index("ix_traffic_log_contents_at", "traffic_log_contents", ["at"], unique=False)
     op.create_table(
         "traffic_reservoir",
         sa.Column("project_id", sa.Integer(), nullable=False),
@@ -138,6 +148,7 @@ def _create_sample() -> None:
         sa.Column("random", sa.Float(), nullable=False),
         sa.Column("probability", sa.Float(), nullable=False),
         sa.Column("status", sa.String(), nullable=False),
+        sa.Column("is_replayable", sa.Boolean(), nullable=False),
         sa.Column("details", sa.JSON(), nullable=False),
         sa.Column("contents", sa.LargeBinary(), nullable=True),
         sa.Column("redacted", sa.Integer(), nullable=False),
