@@ -385,6 +385,18 @@ def test_what_one_person_wrote_is_not_shown_to_the_next(reviewer_at_queue: OpenQ
     assert "mine alone" not in reviewer.page.evaluate("JSON.stringify({...sessionStorage})")
 
 
+def test_a_decision_may_have_a_key_of_streamlit_or_of_the_card(reviewer_at_queue: OpenQueue) -> None:
+    choices = [{"value": name, "shortcut": name[0].upper()} for name in ("card", "refund", "zero")]
+    reviewer = reviewer_at_queue(decisions=choices)
+    reviewer.open()
+    for number, key in enumerate("crz"):
+        reviewer.can_decide(f"output {number}")
+        reviewer.press(key)
+    reviewer.saved(3)
+    assert reviewer.decisions() == [("item-0", "card", ""), ("item-1", "refund", ""), ("item-2", "zero", "")]
+    assert reviewer.page.get_by_role("dialog").count() == 0
+
+
 def test_streamlits_own_keys_do_nothing_on_the_card(reviewer_at_queue: OpenQueue) -> None:
     reviewer = reviewer_at_queue()
     reviewer.open()

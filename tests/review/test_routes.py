@@ -115,7 +115,7 @@ def test_a_retry_under_one_idempotency_key_gets_the_first_answer(sqlite: Any, ap
     [
         ({"decisions": [{"value": "yes"}]}, "decisions"),
         ({"decisions": [{"value": "yes", "shortcut": "yy"}, {"value": "no"}]}, "decisions.0.shortcut"),
-        ({"decisions": [{"value": "yes", "shortcut": "R"}, {"value": "no"}]}, "decisions.0.shortcut"),
+        ({"decisions": [{"value": "yes", "shortcut": "S"}, {"value": "no"}]}, "decisions.0.shortcut"),
         ({"slots": 0}, "slots"),
         ({"slots": True}, "slots"),
         ({"id": 1}, "id"),

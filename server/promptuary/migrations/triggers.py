@@ -35,3 +35,12 @@ def refuse_truncation(table: str) -> None:
         f"CREATE TRIGGER {table}_no_truncate BEFORE TRUNCATE ON {table} "
         "FOR EACH STATEMENT EXECUTE FUNCTION promptuary_append_only()"
     )
+
+
+def allow_changes(table: str) -> None:
+    """Remove the triggers of `refuse_changes`, so that a migration may fill a new column; it adds them again."""
+    if op.get_context().dialect.name == "sqlite":
+        for verb in ("update", "delete"):
+            op.execute(f"DROP TRIGGER {table}_no_{verb}")
+        return
+    op.execute(f"DROP TRIGGER {table}_append_only ON {table}")

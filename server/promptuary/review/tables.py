@@ -74,6 +74,8 @@ class ItemRow(SQLModel, table=True):
     __table_args__ = (
         UniqueConstraint("queue_id", "source"),
         Index("ix_review_item_next", "queue_id", "decided", "place"),
+        Index("ix_review_item_case", "queue_id", "case_key"),
+        Index("ix_review_item_repetition", "queue_id", "repeat_of"),
     )
 
     id: str = Field(primary_key=True)
@@ -104,6 +106,7 @@ class ClaimRow(SQLModel, table=True):
     __table_args__ = (
         Index("ix_claim_live", "item_id", "state", "lease_until"),
         Index("ix_claim_reviewer", "reviewer", "state"),
+        Index("ix_claim_lease", "state", "lease_until"),
     )
 
     id: str = Field(primary_key=True)
@@ -123,13 +126,20 @@ class DecisionRow(SQLModel, table=True):
     """One reviewer's decision on one item; append-only, unique per claim, and per item, reviewer and attempt.
 
     `attempt` is 0, and one more after each decision of this reviewer on this item that they undid. `swapped` is true when
-    the second output of a pair was on the left. `schema_number` is that of the queue when the reviewer decided.
+    the second output of a pair was on the left. `schema_number` is that of the queue when the reviewer decided. `queue_id` is
+    the item's, so that a queue's decisions are counted without a look at its items.
     """
 
     __tablename__ = "decision"
-    __table_args__ = (UniqueConstraint("item_id", "reviewer", "attempt"), UniqueConstraint("claim_id"))
+    __table_args__ = (
+        UniqueConstraint("item_id", "reviewer", "attempt"),
+        UniqueConstraint("claim_id"),
+        Index("ix_decision_reviewer", "reviewer", "queue_id"),
+        Index("ix_decision_pace", "queue_id", "at", "reviewer"),
+    )
 
     id: int | None = Field(default=None, primary_key=True)
+    queue_id: int = Field(sa_column_kwargs={"server_default": "0"})
     item_id: str = Field(foreign_key="review_item.id")
     claim_id: str = Field(foreign_key="claim.id")
     reviewer: str

@@ -97,7 +97,16 @@ def label(reviews_as: Any, clock: Any) -> Callable[..., int]:
                 session.add(claim)
                 session.flush()
                 value = choose[0] if "good" in (item.payload["output"] or "") else choose[1]
-                session.add(DecisionRow(item_id=item.id, claim_id=claim.id, reviewer=reviewer, decision=value, at=clock()))
+                session.add(
+                    DecisionRow(
+                        queue_id=item.queue_id,
+                        item_id=item.id,
+                        claim_id=claim.id,
+                        reviewer=reviewer,
+                        decision=value,
+                        at=clock(),
+                    )
+                )
                 item.decided += 1
             session.flush()
             return len(items)

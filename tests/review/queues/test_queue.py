@@ -66,7 +66,7 @@ def test_a_queue_keeps_as_many_slots_as_an_item_has_decisions(
     [
         ((Choice("yes", "Yes"), Choice("yes", "Yes!")), "decisions.1.value"),
         ((Choice("yes", "Yes", "Y"), Choice("no", "No", "Y")), "decisions.1.shortcut"),
-        ((Choice("yes", "Yes", "C"), Choice("no", "No")), "decisions.0.shortcut"),
+        ((Choice("yes", "Yes", "S"), Choice("no", "No")), "decisions.0.shortcut"),
         ((Choice("yes", "Yes"), Choice("no", "No", "S")), "decisions.1.shortcut"),
     ],
 )
@@ -76,6 +76,13 @@ def test_decisions_that_cannot_be_distinguished_are_refused(
     with pytest.raises(InvalidRequest) as caught, reviews_as("author") as reviews:
         reviews.put_queue("triage", "", choices)
     assert [field_error.path for field_error in caught.value.field_errors] == [path]
+
+
+def test_a_decision_may_have_every_key_but_that_which_skips(sqlite: Any, reviews_as: ReviewsAs) -> None:
+    choices = [Choice(key.lower(), key, key) for key in "CRDZHME"]
+    with reviews_as("author") as reviews:
+        state = reviews.put_queue("triage", "", choices)
+    assert "".join(choice.shortcut or "" for choice in state.queue.choices) == "CRDZHME"
 
 
 def test_a_source_comes_into_a_queue_once(database: Any, reviews_as: ReviewsAs) -> None:

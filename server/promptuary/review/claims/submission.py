@@ -70,7 +70,7 @@ class SubmissionService:
             raise ItemNotSeen("the output has not been in view; show it from its beginning to its end, then decide")
         with read_without_response(self.unit.session):
             new_decision = self._checked(queue, claim, submission, submission.seen_at)
-        decision = decision_store.add_decision(self.unit.session, claim.id, claim.item, queue.slots, new_decision)
+        decision = decision_store.add_decision(self.unit.session, queue, claim.id, claim.item, new_decision)
         if decision is None:
             raise Conflict("the item has all its decisions already; claim the next one")
         store.end_claim(self.unit.session, claim, ClaimState.SUBMITTED)

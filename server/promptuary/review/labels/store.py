@@ -13,13 +13,14 @@ from promptuary.review.queues.store import is_standing, item_from_row
 from promptuary.review.tables import AdjudicationRow, DecisionRow, GoldCaseRow, ItemRow, QueueRow, UndoRow
 
 
-def add_decision(session: Session, claim_id: str, item: Item, slots: int, decision: NewDecision) -> Decision | None:
-    """Store a decision in one of the item's slots and return it; None when all slots are full."""
-    counted = update(ItemRow).where(col(ItemRow.id) == item.id, col(ItemRow.decided) < slots)
+def add_decision(session: Session, queue: Queue, claim_id: str, item: Item, decision: NewDecision) -> Decision | None:
+    """Store a decision in one of the slots of a queue's item and return it; None when all slots are full."""
+    counted = update(ItemRow).where(col(ItemRow.id) == item.id, col(ItemRow.decided) < queue.slots)
     if session.exec(counted.values(decided=ItemRow.decided + 1)).rowcount != 1:
         return None
     earlier = select(func.count()).where(DecisionRow.item_id == item.id, DecisionRow.reviewer == decision.reviewer)
-    row = DecisionRow(item_id=item.id, claim_id=claim_id, attempt=session.exec(earlier).one(), **vars(decision))
+    attempt = session.exec(earlier).one()
+    row = DecisionRow(queue_id=queue.id, item_id=item.id, claim_id=claim_id, attempt=attempt, **vars(decision))
     session.add(row)
     session.flush()
     return _decision_from_row(session, row, item)

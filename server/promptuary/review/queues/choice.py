@@ -8,7 +8,8 @@ from promptuary.core.errors import FieldError, InvalidRequest
 CHOICE_LIMIT = 12
 SAVED = "saved"
 """The decision that is stored where a queue has no choices, and its fields alone are decided."""
-RESERVED_SHORTCUTS = {"C": "the page reserves it", "R": "the page reserves it", "S": "it skips an item"}
+RESERVED_SHORTCUTS = {"S": "it skips an item"}
+"""The review card's other keys are not reserved: where a decision has one of them, that action has a button and no key."""
 
 
 @dataclass(frozen=True)

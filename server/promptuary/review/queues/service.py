@@ -15,6 +15,7 @@ from promptuary.core.paging import Page, build_page, decode_cursor
 from promptuary.review.queues import store
 from promptuary.review.queues.case_key import input_key
 from promptuary.review.queues.choice import SAVED, validate_choices
+from promptuary.review.queues.count_store import count_items, read_pace
 from promptuary.review.queues.judge_mapping import JudgeMapping, validate_mapping
 from promptuary.review.queues.label_schema import LabelSchema, validate_schema
 from promptuary.review.queues.people import resolve_identities
@@ -151,13 +152,14 @@ class QueueService:
         Raises:
             NotFound: when there is none.
         """
-        return self._state(self.find(name))
+        (state,) = self._states([self.find(name)])
+        return state
 
     def queues(self, limit: int, cursor: str | None) -> Page[QueueState]:
         """List queues by name."""
         rows = store.list_queues(self.unit.session, self.unit.caller.project, decode_cursor(cursor, str), limit + 1)
         page = build_page(rows, limit, lambda queue: queue.name)
-        return Page([self._state(queue) for queue in page.items], page.next_cursor)
+        return Page(self._states(page.items), page.next_cursor)
 
     def add_items(self, name: str, items: Sequence[NewItem]) -> AddedItems:
         """Append items to a queue; an item whose source is in the queue already does not change.
@@ -187,20 +189,21 @@ class QueueService:
             raise NotFound(f"there is no queue '{name}'")
         return queue
 
-    def _state(self, queue: Queue) -> QueueState:
+    def _states(self, queues: Sequence[Queue]) -> list[QueueState]:
         session, caller, now = self.unit.session, self.unit.caller, self.unit.clock()
-        source = queue.source
-        if source is not None and not caller.has(Scope.REVIEW_MANAGE):
-            source = _shown_source(source)
-        return QueueState(
-            queue=queue,
-            counts=store.count_items(session, queue, caller.identities, now),
-            pace=store.read_pace(session, queue, now),
-            source=source,
-            reviewers=tuple(shown_name(session, identity) for identity in queue.reviewers),
-            adjudicators=tuple(shown_name(session, identity) for identity in queue.adjudicators),
-            may_decide=caller.has(Scope.REVIEW_DECIDE) and is_named(queue.reviewers, caller),
-        )
+        counts, paces = count_items(session, queues, caller.identities, now), read_pace(session, queues, now)
+        return [
+            QueueState(
+                queue=queue,
+                counts=counts[queue.id],
+                pace=paces[queue.id],
+                source=_shown_source(queue.source, caller),
+                reviewers=tuple(shown_name(session, identity) for identity in queue.reviewers),
+                adjudicators=tuple(shown_name(session, identity) for identity in queue.adjudicators),
+                may_decide=caller.has(Scope.REVIEW_DECIDE) and is_named(queue.reviewers, caller),
+            )
+            for queue in queues
+        ]
 
 
 def is_named(identities: Collection[str], caller: Caller) -> bool:
@@ -208,8 +211,10 @@ def is_named(identities: Collection[str], caller: Caller) -> bool:
     return not identities or not set(identities).isdisjoint(caller.identities)
 
 
-def _shown_source(source: dict[str, Any]) -> dict[str, Any]:
-    """Return where the items of a queue come from, without how they were selected."""
+def _shown_source(source: dict[str, Any] | None, caller: Caller) -> dict[str, Any] | None:
+    """Return where the items of a queue come from, without how they were selected where the caller only decides."""
+    if source is None or caller.has(Scope.REVIEW_MANAGE):
+        return source
     visible = {name: value for name, value in source.items() if name in SHOWN_SOURCE}
     fills = [{name: value for name, value in fill.items() if name in SHOWN_SOURCE} for fill in source.get("fills", ())]
     return visible | ({"fills": fills} if fills else {})

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, String, and_, cast, exists, func, or_
@@ -13,10 +13,9 @@ from promptuary.access.contents import TrackedContent, track_content
 from promptuary.prompt.name import is_name
 from promptuary.review.queues.choice import Choice
 from promptuary.review.queues.label_schema import LabelSchema, fields_from_json, fields_to_json
-from promptuary.review.queues.queue import Item, Queue, QueueCounts, QueueDefinition, QueuePace
+from promptuary.review.queues.queue import Item, Queue, QueueDefinition
 from promptuary.review.tables import (
     ClaimRow,
-    ClaimState,
     DecisionRow,
     GoldCaseRow,
     ItemRow,
@@ -123,40 +122,6 @@ def add_schema(session: Session, queue: Queue, schema: LabelSchema, author: str,
     )
     session.flush()
     session.exec(update(QueueRow).where(col(QueueRow.id) == queue.id).values(schema_number=number))
-
-
-def read_pace(session: Session, queue: Queue, now: datetime) -> QueuePace:
-    """Count the decisions of the last hour and day, without those that were undone."""
-    in_the_hour = func.count().filter(col(DecisionRow.at) > now - timedelta(hours=1))
-    query = select(func.count(), in_the_hour, func.count(col(DecisionRow.reviewer).distinct())).select_from(DecisionRow)
-    query = query.join(ItemRow, col(ItemRow.id) == col(DecisionRow.item_id))
-    day, hour, reviewers = session.exec(
-        query.where(ItemRow.queue_id == queue.id, col(DecisionRow.at) > now - timedelta(days=1), is_standing())
-    ).one()
-    return QueuePace(hour, day, reviewers)
-
-
-def count_items(session: Session, queue: Queue, reviewer: Sequence[str], now: datetime) -> QueueCounts:
-    """Count a queue's items and live claims, and the items that the reviewer has decided and may still decide."""
-    in_queue = ItemRow.queue_id == queue.id
-    is_closed = or_(col(ItemRow.decided) >= queue.slots, is_gold_case())
-    items, closed = session.exec(
-        select(func.count(), func.count().filter(is_closed)).select_from(ItemRow).where(in_queue)
-    ).one()
-    claimed = session.exec(
-        select(func.count())
-        .select_from(ClaimRow)
-        .join(ItemRow, col(ItemRow.id) == col(ClaimRow.item_id))
-        .where(in_queue, ClaimRow.state == ClaimState.LEASED, ClaimRow.lease_until > now)
-    ).one()
-    mine = session.exec(
-        select(func.count())
-        .select_from(DecisionRow)
-        .join(ItemRow, col(ItemRow.id) == col(DecisionRow.item_id))
-        .where(in_queue, col(DecisionRow.reviewer).in_(reviewer), is_standing())
-    ).one()
-    left = session.exec(select(func.count()).select_from(ItemRow).where(in_queue, ~is_closed, is_available_to(reviewer))).one()
-    return QueueCounts(items, closed, items - closed, claimed, mine, left)
 
 
 def find_used_decisions(session: Session, queue: Queue) -> tuple[set[str], int]:
