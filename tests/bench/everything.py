@@ -130,6 +130,7 @@ def intervals() -> tuple[Table, ...]:
     covered = [(name, f"{share:.3f}") for name, share in simulations.covered()]
     passed = [(name, f"{share:.4f}") for name, share in simulations.passed()]
     corrected = [(name, f"{share:.3f}") for name, share in simulations.corrected()]
+    sampled = [(name, f"{share:.3f}") for name, share in simulations.sampled()]
     halved = [(name, "" if ratio is None else f"{ratio:.2f}") for name, ratio in simulations.halved()]
     suites = f"{simulations.FULL:,} simulated suites a setting"
     return (
@@ -143,6 +144,11 @@ def intervals() -> tuple[Table, ...]:
             f"95 % intervals of a judge's mean, corrected by 50 to 400 labels, that cover the truth, {suites}",
             ("", "share"),
             corrected,
+        ),
+        (
+            f"95 % intervals of sampled calls that cover the truth, {simulations.FULL:,} simulated productions a setting",
+            ("", "share"),
+            sampled,
         ),
         ("Predicted labels that halve such an interval, over those that do, median", ("", "ratio"), halved),
     )

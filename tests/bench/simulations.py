@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from factories import simulated_labels
+from factories import simulated_labels, simulated_traffic
 from factories.simulated_suites import FULL, NULLS, SETTINGS, coverage, false_passes
 
 
@@ -28,3 +28,9 @@ def halved() -> Iterator[tuple[str, float | None]]:
     """Yield the median ratio of the predicted number of labels that halve an interval to the number that does."""
     for name, setting in simulated_labels.ROOMY.items():
         yield name, simulated_labels.halving_ratio(setting, 200)
+
+
+def sampled() -> Iterator[tuple[str, float]]:
+    """Simulate 2,000 productions a setting whose calls are sampled; yield the share of intervals that cover the truth."""
+    for name, production in simulated_traffic.SETTINGS.items():
+        yield name, simulated_traffic.coverage(production)

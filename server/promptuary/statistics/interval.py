@@ -15,6 +15,8 @@ class Interval:
         method: the formula of the bounds, such as `wilson` or `cluster-robust`.
         n: the number of cases behind the estimate.
         clusters: the number of clusters, or None without clusters.
+        effective: of a weighted estimate, the number of equally weighted cases with the same information (Kish's (Σw)²/Σw²);
+            None where all cases weigh the same.
     """
 
     estimate: float
@@ -24,6 +26,7 @@ class Interval:
     method: str
     n: int
     clusters: int | None
+    effective: float | None = None
 
     @property
     def half_width(self) -> float:

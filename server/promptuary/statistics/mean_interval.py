@@ -103,7 +103,7 @@ def mean_interval(
     return interval(max(low, sample.mean - reach), min(high, sample.mean + reach), method)
 
 
-def is_rare(touched: int, count: int) -> bool:
+def is_rare(touched: float, count: float) -> bool:
     """Return whether too few of `count` clusters differ from the rest, which all have one value, for a normal approximation."""
     return touched < SCARCE and 2 * touched < count
 

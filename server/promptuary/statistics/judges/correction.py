@@ -12,8 +12,9 @@ from promptuary.statistics.interval import Interval
 from promptuary.statistics.judges.label_sample import LabelDesign, LabelSample
 from promptuary.statistics.mean import exact_mean
 from promptuary.statistics.mean_interval import SCARCE, is_rare, mean_interval, wilson_interval
-from promptuary.statistics.paired import paired_difference, tango_interval
+from promptuary.statistics.paired import paired_difference
 from promptuary.statistics.sample import UNIT_RANGE, Floats, ScoreRange, all_within, checked_range, finite_array
+from promptuary.statistics.weighted import difference_bounds
 
 _LABELS_TOLERANCE = 0.25
 """The precision of a predicted number of labels."""
@@ -261,16 +262,8 @@ class _Estimation:
 
     def tango(self, values: Floats, width: float) -> Callable[[float], tuple[float, float]]:
         """Return what computes Tango's bounds of the values' mean with so many times the labels."""
-        gain = self.draw.mean(np.clip(values, 0.0, None)) / width
-        loss = self.draw.mean(np.clip(-values, 0.0, None)) / width
-        size = self.draw.size(values, (gain + loss - (gain - loss) ** 2) * width**2)
-
-        def bounds_at(factor: float) -> tuple[float, float]:
-            larger = size * factor
-            low, high = tango_interval(gain * larger, loss * larger, larger, quantile.normal(self.raw.level))
-            return width * low, width * high
-
-        return bounds_at
+        bounds_at, deviation = difference_bounds(self.draw, values, width), quantile.normal(self.raw.level)
+        return lambda factor: bounds_at(deviation, factor)
 
     def _tuned_width(self, contributions: Floats, tuning: float) -> Callable[[float], float]:
         """Return what predicts the half width from the labels' part of the variance, which alone falls with more labels.
