@@ -174,12 +174,14 @@ class SpanLink:
         span_id: hex.
         parent_span_id: hex; None for a root.
         prompt: that the span names.
+        variables: the values with which that prompt was rendered, where the span has them.
     """
 
     trace_id: str
     span_id: str
     parent_span_id: str | None
     prompt: PromptMark | None = None
+    variables: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""OTLP traces and logs of any emitter, read into model calls."""

@@ -1,0 +1,74 @@
+"""A request with spans, read into model calls."""
+
+from promptuary.traffic.calls.model_call import Evaluation, ModelCall, SpanLink, TrafficReading
+from promptuary.traffic.otlp.attribution import SpanTree
+from promptuary.traffic.otlp.call_assembly import assemble_call
+from promptuary.traffic.otlp.emitters.families import read_call
+from promptuary.traffic.otlp.evaluation_events import EVALUATION, read_evaluation
+from promptuary.traffic.otlp.partial_success import rejection_message
+from promptuary.traffic.otlp.prompt_marks import read_variables
+from promptuary.traffic.otlp.repeated_calls import merge_repeated
+from promptuary.traffic.otlp.wire import json_form, protobuf
+from promptuary.traffic.otlp.wire.spans import Decoded, ReadingLimits, Span, Unreadable, no_events
+
+
+def read_traces(body: bytes, is_json: bool, limits: ReadingLimits | None = None) -> TrafficReading:
+    """Read an `ExportTraceServiceRequest` of any emitter.
+
+    Args:
+        body: of the request, decompressed.
+        is_json: whether it is JSON; else it is protobuf.
+        limits: of what is read.
+
+    Raises:
+        MalformedBody: for a body that cannot be decoded. Spans that cannot be read are counted in the answer.
+    """
+    limits = limits or ReadingLimits()
+    decoded = (json_form if is_json else protobuf).decode_traces(body, limits)
+    calls: list[ModelCall] = []
+    others: list[Span] = []
+    evaluations: list[Evaluation] = []
+    for span in decoded.spans:
+        try:
+            facts = read_call(span)
+            if facts is None:
+                others.append(span)
+            else:
+                calls.append(assemble_call(span, facts, limits.contents))
+        except Unreadable as error:
+            decoded.reject(str(error))
+            continue
+        if span.read_events is not no_events:
+            evaluations += _evaluations(span, decoded)
+    tree = SpanTree(decoded.spans)
+    calls = merge_repeated([tree.attribute(call) for call in calls], tree)
+    return TrafficReading(
+        calls=calls,
+        links=_links(decoded, tree, {call.span_id for call in calls}),
+        evaluations=evaluations,
+        rejected=sum(decoded.errors.values()),
+        message=rejection_message(decoded.errors, "spans"),
+    )
+
+
+def _links(decoded: Decoded, tree: SpanTree, call_ids: set[str | None]) -> list[SpanLink]:
+    """Return the spans that are no calls, or second reports of one."""
+    links = []
+    for span in decoded.spans:
+        if span.span_id not in call_ids:
+            mark = tree.mark(span)
+            variables = read_variables(span.attributes) if mark is not None and span.is_complete else None
+            links.append(SpanLink(span.trace_id, span.span_id, span.parent_span_id, mark, variables))
+    return links
+
+
+def _evaluations(span: Span, decoded: Decoded) -> list[Evaluation]:
+    """Return the evaluations that a span has as events, from before they were log records."""
+    evaluations = []
+    for event in span.read_events():
+        if event.name == EVALUATION:
+            try:
+                evaluations.append(read_evaluation(event.attributes, (span.trace_id, span.span_id), event.time or span.end))
+            except Unreadable as error:
+                decoded.reject(str(error))
+    return evaluations
