@@ -27,6 +27,7 @@ from promptuary.registry.routes import router as registry_routes
 from promptuary.review.routes import routers as review_routes
 from promptuary.scheduling.routes import router as schedule_routes
 from promptuary.search.routes import router as search_routes
+from promptuary.traffic.routes import routers as traffic_routes
 from promptuary.webhooks.routes import router as webhook_routes
 
 ROUTERS: tuple[APIRouter, ...] = (
@@ -45,6 +46,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     evidence_routes,
     schedule_routes,
     *review_routes,
+    *traffic_routes,
     operation_routes,
 )
 """The routers under /v1; each has the prefix itself."""
