@@ -19,6 +19,7 @@ from promptuary.core.settings import Settings
 from promptuary.evaluation.admission import admit_suite
 from promptuary.evaluation.scorers.catalog import scorer_types
 from promptuary.release import __version__
+from promptuary.traffic.intake.gateway import IntakeGateway
 
 
 def create_app(
@@ -46,15 +47,24 @@ def create_app(
 
 
 def complete_app(
-    lookup_services: LookupServices, lookup: LookupFastPath, retrieval: PassageRetrieval | None = None
+    lookup_services: LookupServices,
+    lookup: LookupFastPath,
+    retrieval: PassageRetrieval | None = None,
+    intake: IntakeGateway | None = None,
 ) -> RequestMiddleware:
     """Assemble the service around the lookup's fast path, which may answer lookups already.
+
+    Args:
+        lookup_services: those of the lookup.
+        lookup: the fast path.
+        retrieval: the process's embedder and index; by default one that loads both at their first use.
+        intake: takes production calls; by default in threads of this process.
 
     Raises:
         PromptuaryError: for a plug-in or a setting that cannot be used; what was passed in stays open.
     """
     scorer_types()  # a plug-in that cannot be used stops the start, not the first request
-    services = create_services(lookup_services, retrieval)
+    services = create_services(lookup_services, retrieval, intake)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:

@@ -24,7 +24,7 @@ class RequestMiddleware:
         self.app = app
         self.services = services
         self.lookup = lookup
-        self._checks = RequestChecks(services.hosts, settings.body_limit, settings.dataset_limit)
+        self._checks = RequestChecks(services.hosts, settings.body_limit, settings.dataset_limit, settings.traffic_body_limit)
 
     def close(self) -> None:
         """Close what is open, where no server runs the app's lifespan, too; a second call does nothing."""

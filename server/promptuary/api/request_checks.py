@@ -22,6 +22,10 @@ from promptuary.evaluation.datasets.upload import MEDIA_TYPES
 from promptuary.prompt.text import CREDENTIAL, refused_character
 
 _DOCUMENT = re.compile(rb"/v1/collections/[^/]+/documents/")
+_TRAFFIC = frozenset(
+    {"/v1/otlp/v1/traces", "/v1/otlp/v1/logs", "/v1/otlp/v1/metrics", "/v1/observations", "/api/public/otel/v1/traces"}
+)
+"""The paths of the intake, whose bodies have a limit of their own."""
 _DATASET_VERSIONS = re.compile(r"/v1/datasets/[^/]+/versions/?")
 _SINGLE_FIELDS = frozenset(
     {
@@ -41,11 +45,12 @@ _SINGLE_FIELDS = frozenset(
 
 @dataclass(frozen=True)
 class RequestChecks:
-    """What is allowed: the hosts, and the size in bytes of a JSON body and of a dataset's file."""
+    """What is allowed: the hosts, and the size in bytes of a JSON body, of a dataset's file and of production calls."""
 
     hosts: HostAllowList
     body_limit: int
     dataset_limit: int
+    traffic_limit: int
 
     def check(self, scope: Scope, receive: Receive) -> Receive:
         """Check a request, and return the channel from which the app receives its body.
@@ -70,7 +75,7 @@ class RequestChecks:
                 raise UnsupportedMediaType(f"send the file as plain `Content-Type: {media_type}`, not compressed")
             check_declared_length(length, self.dataset_limit)
             return limit_body(receive, self.dataset_limit)
-        check_declared_length(length, self.body_limit)
+        check_declared_length(length, self.traffic_limit if scope["path"] in _TRAFFIC else self.body_limit)
         return receive
 
 

@@ -52,7 +52,13 @@ ROUTERS: tuple[APIRouter, ...] = (
 """The routers under /v1; each has the prefix itself."""
 SELF_AUTHENTICATED: tuple[APIRouter, ...] = (oidc_routes, exchange_router)
 """The routers whose requests contain the proof of who sends them: what an issuer signed. They take no key."""
-COMPATIBLE: tuple[APIRouter, ...] = (langfuse_routes, mlflow_routes, langsmith_routes, phoenix_routes, mcp_routes)
+COMPATIBLE: tuple[APIRouter, ...] = (
+    langfuse_routes,
+    mlflow_routes,
+    langsmith_routes,
+    phoenix_routes,
+    mcp_routes,
+)
 """The routers for clients of other registries and protocols; their paths are absolute."""
 
 

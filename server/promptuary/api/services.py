@@ -20,6 +20,8 @@ from promptuary.search.erasure import SearchErasure
 from promptuary.search.prompt_vectors import PromptVectors
 from promptuary.search.service import PromptSearch
 from promptuary.search.similarity import SimilarPromptCheck
+from promptuary.traffic.intake.gateway import IntakeGateway, ThreadIntake
+from promptuary.traffic.intake.intake import TrafficIntake
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,16 +37,20 @@ class Services(LookupServices):
     slots: DatabaseSlots
     oidc: OidcService
     key_exchange: KeyExchange
+    intake: IntakeGateway
     request_metrics: RequestMetrics = field(default_factory=RequestMetrics)
 
     def close(self) -> None:
         """End the change feed and close what is open; a database that was passed in stays open."""
+        self.intake.close()
         self.retrieval.close()
         super().close()
 
 
-def create_services(lookup: LookupServices, retrieval: PassageRetrieval | None) -> Services:
-    """Create the services beside those of the lookup, and a retrieval where it is None; connect to nothing."""
+def create_services(
+    lookup: LookupServices, retrieval: PassageRetrieval | None, intake: IntakeGateway | None = None
+) -> Services:
+    """Create the services beside those of the lookup, a retrieval and an intake where they are None; connect to nothing."""
     database, settings = lookup.database, lookup.settings
     opened_retrieval = retrieval or PassageRetrieval(database, lookup.clock, build_embedding_backend(database, settings))
     prompt_vectors = PromptVectors(database, settings, opened_retrieval.backend)
@@ -60,4 +66,5 @@ def create_services(lookup: LookupServices, retrieval: PassageRetrieval | None) 
         slots=DatabaseSlots(database.dialect),
         oidc=OidcService(settings, database, lookup.clock, issuers),
         key_exchange=KeyExchange(settings, database, lookup.clock, issuers),
+        intake=intake or ThreadIntake(TrafficIntake(database, lookup.clock, settings)),
     )

@@ -26,8 +26,9 @@ _RETRY_AFTER = b"1"
 
 def _build_complete_app(services: LookupServices, lookup: LookupFastPath) -> "RequestMiddleware":
     from promptuary.api.app import complete_app  # imports the web framework
+    from promptuary.traffic.intake.process.gateway import ProcessIntake
 
-    return complete_app(services, lookup)
+    return complete_app(services, lookup, intake=ProcessIntake(services.settings))
 
 
 class StartingApp:

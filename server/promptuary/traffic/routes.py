@@ -1,5 +1,6 @@
 """The routes of production traffic."""
 
+from promptuary.traffic.intake.routes import router as intake_routes
 from promptuary.traffic.settings.routes import router as settings_routes
 
-routers = (settings_routes,)
+routers = (intake_routes, settings_routes)

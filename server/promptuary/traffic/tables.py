@@ -130,15 +130,16 @@ class LogContentsRow(SQLModel, table=True):
 class ObservationRow(SQLModel, table=True):
     """A call that waits for its place in the sample, or that is in it.
 
-    `is_settled` is false during the wait. `random` is the call's random number, from 0 to 1: the call stays in the sample while
-    it is below `probability` of its stratum, times the threshold of the day's reservoir. `contents` is compressed JSON,
-    redacted; None where nothing of them may be stored. `details` are the values of the call that are no contents.
-    `is_replayable` is whether the report has the variables of its prompt, also where the contents are not stored.
+    `is_settled` is false during the wait; until then `probability` is the largest that the call can have. `random` is the
+    call's random number, from 0 to 1: the call stays in the sample while it is below `probability` of its stratum, times the
+    threshold of the day's reservoir. `contents` is compressed JSON, redacted; None where nothing of them may be stored.
+    `details` are the values of the call that are no contents. `is_replayable` is whether the report has the variables of its
+    prompt, also where the contents are not stored.
     """
 
     __tablename__ = "observation"
     __table_args__ = (
-        UniqueConstraint("project_id", "key"),
+        Index("ix_observation_key", "project_id", "key"),
         Index("ix_observation_wait", "is_settled", "settle_at"),
         Index("ix_observation_sample", "project_id", "prompt_id", "version", "at"),
         Index("ix_observation_trace", "project_id", "trace_id"),

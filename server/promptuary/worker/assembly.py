@@ -20,6 +20,7 @@ from promptuary.scheduling import alert_webhook
 from promptuary.scheduling.alert_webhook import AlertWebhook
 from promptuary.scheduling.scheduler import Scheduler
 from promptuary.search.prompt_vectors import PromptVectors
+from promptuary.traffic.intake.settling.settling import SampleSettling
 from promptuary.webhooks import publication
 from promptuary.webhooks.delivery import WebhookDelivery
 from promptuary.worker.database import open_worker_database
@@ -63,9 +64,10 @@ def build_worker(
     independent = frozenset({alert_webhook.TOPIC, publication.TOPIC})
     scheduler = Scheduler(open_database, clock, settings)
     retention = ResponseRetention(open_database, clock, settings.retry_days)
+    settling = SampleSettling(open_database, clock, settings)
 
     def tick() -> bool:
-        return any([scheduler.step(), retention.step()])
+        return any([scheduler.step(), retention.step(), settling.step()])
 
     try:
         yield Worker(open_database, clock, settings, executor, relays, independent, tick)

@@ -40,7 +40,7 @@ async def read_body(request: Request, validate: Validate | None, limit: int) -> 
         MalformedBody, InvalidRequest, BodyTooLarge, UnsupportedMediaType: for what is wrong with the body.
         RequestValidationError: for fields that the model refuses.
     """
-    body = await _receive(request, limit)
+    body = await receive_body(request, limit)
     request.scope[REQUEST_BODY] = body
     if body:
         media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -85,8 +85,13 @@ def limit_body(receive: Receive, limit: int) -> Receive:
     return receive_limited
 
 
-async def _receive(request: Request, limit: int) -> bytes:
-    """Receive the whole body, in however many pieces; stop at the limit."""
+async def receive_body(request: Request, limit: int) -> bytes:
+    """Receive the whole body, in however many pieces; stop at the limit.
+
+    Raises:
+        BodyTooLarge: for a body over the limit.
+        MalformedBody: when the client disconnects before the end.
+    """
     check_declared_length(request.headers.get("content-length", ""), limit)
     body = bytearray()
     while True:

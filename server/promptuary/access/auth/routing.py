@@ -139,12 +139,16 @@ def authorize(
     return Depends(open_unit, scope="function")
 
 
-def authorize_caller(scope: Scope) -> Any:
+def authorize_caller(scope: Scope, *, key_place: KeyPlace = KeyPlace.BEARER) -> Any:
     """Return the dependency that checks a route's scope and yields its `Caller`.
 
     It is for a route that waits for a model or follows a stream, and opens short units of work itself.
+
+    Args:
+        scope: what the caller must have.
+        key_place: where the key may be besides `Authorization: Bearer`.
     """
-    authorization = Authorization(scope)
+    authorization = Authorization(scope, key_place)
 
     async def authorized_caller(request: Request) -> Caller:
         caller = await authorization.find_caller(request)

@@ -156,8 +156,8 @@ def _create_sample() -> None:
         sa.ForeignKeyConstraint(["prompt_id"], ["prompt.id"]),
         sa.ForeignKeyConstraint(["series_id"], ["traffic_series.id"]),
         sa.PrimaryKeyConstraint("id"),
-        sa.UniqueConstraint("project_id", "key"),
     )
+    op.create_index("ix_observation_key", "observation", ["project_id", "key"], unique=False)
     op.create_index("ix_observation_response", "observation", ["project_id", "response_id"], unique=False)
     op.create_index("ix_observation_sample", "observation", ["project_id", "prompt_id", "version", "at"], unique=False)
     op.create_index("ix_observation_trace", "observation", ["project_id", "trace_id"], unique=False)

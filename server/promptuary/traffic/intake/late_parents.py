@@ -1,0 +1,87 @@
+"""Calls whose prompt becomes known after they were counted: by a span around them, or by a second report of the call."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from promptuary.traffic.calls.contents_codec import decode_contents, encode_contents
+from promptuary.traffic.calls.model_call import Attribution, ModelCall, PromptMark, TokenCounts
+from promptuary.traffic.counters.counts import CountedCall
+from promptuary.traffic.counters.store import SeriesHour, require_series
+from promptuary.traffic.intake.counting import redact, series_key
+from promptuary.traffic.intake.prompt_resolution import CountedPrompt, MissingPrompt, resolve_marks
+from promptuary.traffic.intake.span_graph import SpanGraph
+from promptuary.traffic.intake.store import WaitingCall, calls_by_response, calls_without_prompt, change_calls
+from promptuary.traffic.intake.taking import Taking, hour_of
+
+
+def move_by_spans(taking: Taking, traces: set[str], graph: SpanGraph) -> int:
+    """Move the waiting calls of some traces to the prompt that a span around them names; return how many were moved."""
+    waiting = calls_without_prompt(taking.session, taking.project, traces, MissingPrompt.NO_PROMPT.value)
+    starts = {
+        call.id: (call.trace_id, call.parent_span_id)
+        for call in waiting
+        if call.trace_id is not None and call.parent_span_id is not None
+    }
+    marks = graph.find_marks(starts) if starts else {}
+    return _move(taking, {call.id: call for call in waiting}, marks, Attribution.ANCESTOR)
+
+
+def move_by_second_reports(taking: Taking, calls: Sequence[ModelCall]) -> int:
+    """Move waiting calls without a prompt that a second report, with the same response id, attributes to one."""
+    marks = {call.response_id: call.prompt for call in calls if call.prompt is not None and call.response_id is not None}
+    waiting = {
+        call.id: call
+        for call in calls_by_response(taking.session, taking.project, marks.keys())
+        if call.prompt_id is None and call.series_reason == MissingPrompt.NO_PROMPT
+    }
+    return _move(taking, waiting, {number: marks[call.response_id or ""] for number, call in waiting.items()}, Attribution.SPAN)
+
+
+def _move(taking: Taking, waiting: Mapping[str, WaitingCall], marks: Mapping[str, PromptMark], attribution: Attribution) -> int:
+    prompts = resolve_marks(taking.session, taking.project, set(marks.values())) if marks else {}
+    known = {number: prompt for number, mark in marks.items() if (prompt := prompts[mark]).prompt_id is not None}
+    if not known:
+        return 0
+    keys = {number: series_key(prompt, _model(waiting[number])) for number, prompt in known.items()}
+    ids = require_series(taking.session, taking.project, set(keys.values()))
+    changes = []
+    for number, prompt in known.items():
+        call = waiting[number]
+        changed = _changed(taking, call, prompt, attribution)
+        hour = hour_of(call.at)
+        taking.counts[SeriesHour(call.series_id, hour)].add(_counted(call), -1)
+        taking.counts[SeriesHour(ids[keys[number]], hour)].add(replace(_counted(call), redacted=changed["redacted"]))
+        changes.append(changed | {"series_id": ids[keys[number]]})
+    change_calls(taking.session, changes)
+    return len(changes)
+
+
+def _changed(taking: Taking, call: WaitingCall, prompt: CountedPrompt, attribution: Attribution) -> dict[str, Any]:
+    """Return what is stored of a call with its prompt; its contents are redacted again, by what the version declares."""
+    contents, redacted = call.contents, call.redacted
+    if contents is not None:
+        reported = ModelCall(key="", at=call.at, contents=decode_contents(contents))
+        cleaned, removed = redact(taking, reported, prompt)
+        contents = encode_contents(cleaned.contents) if cleaned.contents.is_complete else None
+        redacted += removed
+    return {
+        "of_id": call.id,
+        "prompt_id": prompt.prompt_id,
+        "version": prompt.version,
+        "details": call.details | {"attribution": attribution.value},
+        "contents": contents,
+        "redacted": redacted,
+        "is_replayable": call.is_replayable,
+    }
+
+
+def _counted(call: WaitingCall) -> CountedCall:
+    details = call.details
+    tokens = TokenCounts(**details.get("tokens", {}))
+    latency, cost = details.get("latency_ms"), details.get("cost")
+    return CountedCall(call.status, latency, tokens, cost, call.is_replayable, call.redacted)
+
+
+def _model(call: WaitingCall) -> str | None:
+    return call.details.get("model") or call.details.get("response_model")

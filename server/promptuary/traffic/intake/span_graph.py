@@ -1,0 +1,58 @@
+"""The spans around calls: those of the request, and those that wait from earlier ones."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from promptuary.core.database import Session
+from promptuary.traffic.calls.model_call import ModelCall, PromptMark, SpanLink
+from promptuary.traffic.intake.digests import span_digest
+from promptuary.traffic.intake.store import WaitingSpan, find_spans
+
+_DEPTH_LIMIT = 100
+"""The most spans between a call and the one that names its prompt: a circle of parents ends there."""
+
+
+class SpanGraph:
+    """Finds the nearest span around a call that names a prompt."""
+
+    def __init__(self, session: Session, project: int, links: Sequence[SpanLink], calls: Sequence[ModelCall]) -> None:
+        """Take the spans of a request; a call is a span around others, too."""
+        self._session = session
+        self._project = project
+        self._spans: dict[int, WaitingSpan] = {}
+        for link in links:
+            self._add(link.trace_id, link.span_id, link.parent_span_id, link.prompt)
+        for call in calls:
+            if call.trace_id is not None and call.span_id is not None:
+                self._add(call.trace_id, call.span_id, call.parent_span_id, call.prompt)
+        self.own = [span for span in self._spans.values() if span.parent is not None or span.prompt is not None]
+        """The spans of the request that may be around a call of another one."""
+
+    def find_marks(self, starts: Mapping[str, tuple[str, str]]) -> dict[str, PromptMark]:
+        """Return the prompt that the nearest span names, for each start: a trace, and the span to begin with."""
+        marks: dict[str, PromptMark] = {}
+        current = {key: span_digest(self._project, *start) for key, start in starts.items()}
+        for _ in range(_DEPTH_LIMIT):
+            self._load(current.values())
+            following = {}
+            for key, digest in current.items():
+                span = self._spans.get(digest)
+                if span is None:
+                    continue
+                if span.prompt is not None:
+                    marks[key] = span.prompt
+                elif span.parent is not None:
+                    following[key] = span.parent
+            if not following:
+                break
+            current = following
+        return marks
+
+    def _add(self, trace_id: str, span_id: str, parent_span_id: str | None, prompt: PromptMark | None) -> None:
+        span = span_digest(self._project, trace_id, span_id)
+        parent = None if parent_span_id is None else span_digest(self._project, trace_id, parent_span_id)
+        self._spans[span] = WaitingSpan(span, parent, prompt)
+
+    def _load(self, digests: Iterable[int]) -> None:
+        """Load spans of earlier requests."""
+        missing = {digest for digest in digests if digest not in self._spans}
+        self._spans.update(find_spans(self._session, missing))

@@ -1,0 +1,82 @@
+"""What one request of an intake works with: its transaction, its project and its time."""
+
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import cached_property
+
+from promptuary.core.database import Session
+from promptuary.registry.version_store import sensitive_variables
+from promptuary.traffic.calls.model_call import CallStatus
+from promptuary.traffic.counters.counts import SECONDS_OF_AN_HOUR, CallCounts
+from promptuary.traffic.counters.store import SeriesHour
+from promptuary.traffic.redaction.redactor import Redactor
+from promptuary.traffic.settings.project_settings import ProjectTraffic
+from promptuary.traffic.tables import Stratum
+
+_AHEAD = timedelta(minutes=10)
+"""How far the clock of a program may be ahead; what it reports from later than that is counted as of now."""
+
+
+@dataclass
+class SensitiveNames:
+    """The variables that versions declare as sensitive, read once: a version does not change, except by its erasure."""
+
+    _names: dict[tuple[int, int], frozenset[str]] = field(default_factory=dict)
+
+    def of(self, session: Session, prompt_id: int | None, version: int) -> frozenset[str] | None:
+        """Return the names; None for a version whose content was erased, of which nothing is known."""
+        if prompt_id is None or not version:
+            return frozenset()
+        names = self._names.get((prompt_id, version))
+        if names is None:
+            declared = sensitive_variables(session, prompt_id, version)
+            if declared is None:
+                return None
+            names = self._names[prompt_id, version] = declared
+        return names
+
+
+@dataclass
+class Taking:
+    """One request.
+
+    Attributes:
+        session: the transaction.
+        project: the project's number.
+        traffic: its settings, rules and key.
+        now: the time at which the request came.
+        draw: returns a random number from 0 to 1.
+        redactor: removes people's data.
+        sensitive: the variables that versions declare as sensitive.
+        counts: what the request changes in the counters.
+    """
+
+    session: Session
+    project: int
+    traffic: ProjectTraffic
+    now: datetime
+    draw: Callable[[], float]
+    redactor: Redactor
+    sensitive: SensitiveNames
+    counts: dict[SeriesHour, CallCounts] = field(default_factory=lambda: defaultdict(CallCounts))
+
+    @cached_property
+    def seconds(self) -> int:
+        """The time of the request in seconds since 1970."""
+        return int(self.now.timestamp())
+
+    def time_of(self, at: datetime) -> datetime:
+        """Return the time at which a call counts: its own, or now for one from the future."""
+        return at if at <= self.now + _AHEAD else self.now
+
+    def share(self, status: str) -> float:
+        """Return the largest probability with which a call's contents may be stored, by how it ended."""
+        reachable = {Stratum.RANDOM, Stratum.LOW_FEEDBACK} | ({Stratum.ERROR} if status == CallStatus.ERROR else set())
+        return max(self.traffic.settings.probability(stratum) for stratum in reachable)
+
+
+def hour_of(at: datetime) -> int:
+    """Return the hour since 1970 in which a time is."""
+    return int(at.timestamp() // SECONDS_OF_AN_HOUR)

@@ -1,0 +1,337 @@
+"""The intake: what is counted, and what waits."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from factories.reported_calls import AT, CONTENTS, TRIAGE, call, calls, draw_from, link, links, span
+from promptuary.prompt.content import Content
+from promptuary.registry.service import Registry
+from promptuary.traffic.calls.contents_codec import decode_contents
+from promptuary.traffic.calls.model_call import (
+    Attribution,
+    CallContents,
+    CallMessage,
+    CallStatus,
+    LogContents,
+    PromptMark,
+    TokenCounts,
+    TrafficReading,
+)
+from promptuary.traffic.counters.latency import LatencyHistogram
+from promptuary.traffic.intake.intake import TrafficIntake
+from promptuary.traffic.tables import TrafficSettingsRow
+from traffic.intake.conftest import Traffic
+
+pytestmark = pytest.mark.usefixtures("database")
+NO_PROMPT = {(0, "no_prompt"): 1}
+ATTRIBUTED = {(1, ""): 1}
+
+
+def test_a_call_is_counted_by_version_model_and_hour(traffic: Traffic) -> None:
+    report = traffic.take(calls(call(1, cost=0.5, tokens=TokenCounts(100, 20, 30, 5))))
+    assert (report.calls, report.repeats, report.unattributed) == (1, 0, 0)
+    ((series, hour),) = traffic.hours()
+    assert (series.version, series.model, series.reason, series.prompt_id) == (1, "small", "", series.prompt_key)
+    assert hour.hour == AT.timestamp() // 3600
+    assert (hour.calls, hour.errors, hour.replayable, hour.cost, hour.latency_ms) == (1, 0, 1, 0.5, 200.0)
+    assert (hour.input_tokens, hour.output_tokens, hour.cached_tokens, hour.reasoning_tokens) == (100, 20, 30, 5)
+    assert LatencyHistogram.parse(hour.latencies) == LatencyHistogram.of([200.0])
+
+
+def test_labels_and_variants_are_counted_apart(traffic: Traffic) -> None:
+    marks = [replace(TRIAGE, label="production", variant=variant) for variant in ("v1", "v2", None)]
+    traffic.take(calls(*(call(number, mark) for number, mark in enumerate(marks))))
+    assert [(series.label, series.variant) for series, _ in traffic.hours()] == [
+        ("production", ""),
+        ("production", "v1"),
+        ("production", "v2"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("mark", "counted"),
+    [
+        (None, (0, "no_prompt")),
+        (PromptMark("support.unknown", "1"), (0, "unknown_prompt")),
+        (PromptMark("x" * 5000, "1"), (0, "unknown_prompt")),
+        (PromptMark("support.triage"), (0, "no_version")),
+        (PromptMark("support.triage", "3"), (0, "unknown_version")),
+        (PromptMark("support.triage", "0"), (0, "unknown_version")),
+        (PromptMark("support.triage", "-1"), (0, "unknown_version")),
+        (PromptMark("support.triage", "9" * 40), (0, "unknown_version")),
+        (PromptMark("support.triage", "newest"), (0, "unknown_version")),
+        (PromptMark("support.triage", digest="sha256:0"), (0, "unknown_version")),
+        (PromptMark("support.triage", "2"), (2, "")),
+        (PromptMark("Support/Triage", "2"), (2, "")),
+    ],
+)
+def test_a_prompt_is_resolved_or_its_absence_counted(
+    traffic: Traffic, mark: PromptMark | None, counted: tuple[int, str]
+) -> None:
+    traffic.take(calls(call(1, mark)))
+    assert traffic.counted() == {counted: 1}
+
+
+def test_a_version_is_found_by_its_digest(traffic: Traffic, unit_as: Callable[..., Any]) -> None:
+    with unit_as("viewer") as unit:
+        digest = Registry(unit).version("support.triage", 2).digest
+    traffic.take(calls(call(1, PromptMark("support.triage", digest=digest))))
+    assert traffic.counted() == {(2, ""): 1}
+
+
+def test_a_repeated_report_is_counted_once(traffic: Traffic) -> None:
+    reading = calls(call(1), call(2))
+    assert traffic.take(reading).calls == 2
+    report = traffic.take(reading)
+    assert (report.calls, report.repeats) == (0, 2)
+    assert traffic.counted() == {(1, ""): 2}
+    assert len(traffic.rows()) == 2
+
+
+def test_a_call_twice_in_one_request_is_counted_once(traffic: Traffic) -> None:
+    assert traffic.take(calls(call(1), call(1))).repeats == 1
+    assert traffic.counted() == ATTRIBUTED
+
+
+def test_a_report_after_the_repeat_hours_is_another_call(traffic: Traffic, clock: Any) -> None:
+    traffic.take(calls(call(1)))
+    clock.move(hours=23, minutes=59)
+    assert traffic.take(calls(call(1))).calls == 0
+    clock.move(minutes=2)
+    assert traffic.take(calls(call(1))).calls == 1
+
+
+def test_two_reports_with_one_response_id_are_one_call(traffic: Traffic) -> None:
+    traffic.take(calls(call(1, response_id="chatcmpl-1")))
+    report = traffic.take(calls(call(2, response_id="chatcmpl-1", trace_id="f" * 32)))
+    assert (report.calls, report.repeats) == (0, 1)
+    assert traffic.take(calls(call(2, response_id="chatcmpl-1", trace_id="f" * 32))).repeats == 1
+    assert traffic.counted() == ATTRIBUTED
+
+
+def test_a_second_report_attributes_the_call_of_the_first(traffic: Traffic) -> None:
+    traffic.take(calls(call(1, None, response_id="chatcmpl-1")))
+    assert traffic.counted() == NO_PROMPT
+    report = traffic.take(calls(call(2, TRIAGE, response_id="chatcmpl-1", trace_id="f" * 32)))
+    assert (report.calls, report.moved) == (0, 1)
+    assert traffic.counted() == ATTRIBUTED
+
+
+def test_projects_count_their_own_calls(traffic: Traffic, other_project: int) -> None:
+    traffic.take(calls(call(1, response_id="r")))
+    assert traffic.take(calls(call(1, response_id="r")), other_project).calls == 1
+    assert traffic.counted() == ATTRIBUTED
+    assert traffic.counted(other_project) == {(0, "unknown_prompt"): 1}
+
+
+def test_a_span_of_another_project_is_around_no_call(traffic: Traffic, other_project: int) -> None:
+    traffic.take(links(link(1, prompt=TRIAGE)), other_project)
+    traffic.take(calls(call(2, None, under=1)))
+    assert traffic.take(links(link(1, prompt=TRIAGE)), other_project).moved == 0
+    assert traffic.counted() == NO_PROMPT
+
+
+def test_a_model_is_the_requested_one_else_that_which_answered(traffic: Traffic) -> None:
+    traffic.take(calls(call(1, model="a", response_model="b"), call(2, model=None, response_model="b"), call(3, model=None)))
+    assert sorted(series.model for series, _ in traffic.hours()) == ["", "a", "b"]
+
+
+def test_what_a_call_does_not_report_is_not_counted_as_zero(traffic: Traffic) -> None:
+    unknown = call(2, tokens=TokenCounts(), latency_ms=None, contents=CallContents(), status=CallStatus.INCOMPLETE)
+    traffic.take(calls(call(1), unknown))
+    ((_, hour),) = traffic.hours()
+    assert (hour.calls, hour.incomplete, hour.token_calls, hour.latency_calls, hour.cost_calls) == (2, 1, 1, 1, 0)
+    assert hour.replayable == 1
+
+
+def test_a_call_from_the_future_is_counted_now(traffic: Traffic, clock: Any) -> None:
+    traffic.take(calls(call(1, at=clock() + timedelta(days=400))))
+    ((_, hour),) = traffic.hours()
+    assert hour.hour == clock().timestamp() // 3600
+    assert traffic.rows()[0].at == clock()
+
+
+def test_contents_wait_redacted_for_the_end_of_the_wait(traffic: Traffic, clock: Any) -> None:
+    contents = replace(CONTENTS, output="Write to ann@example.org.")
+    traffic.take(calls(call(1, contents=contents, user="user-42", conversation="c-1")))
+    (row,) = traffic.rows()
+    stored = decode_contents(row.contents or b"")
+    assert stored.input == CONTENTS.input
+    assert stored.output is not None
+    assert "ann@example.org" not in stored.output
+    assert (row.redacted, row.is_settled, row.settle_at) == (1, False, clock() + timedelta(minutes=10))
+    assert row.user_hash is not None
+    assert "user-42" not in row.user_hash + str(row.details)
+    assert traffic.hours()[0][1].redacted == 1
+
+
+def test_one_user_has_one_hash_in_a_project(traffic: Traffic) -> None:
+    traffic.take(calls(call(1, user="u"), call(2, user="u"), call(3, user="v")))
+    first, second, third = (row.user_hash for row in traffic.rows())
+    assert first == second != third
+
+
+def test_contents_wait_only_below_the_largest_probability(traffic_of: Callable[..., Traffic]) -> None:
+    shares = {"traffic_sample": 0.1, "traffic_error_sample": 0.5, "traffic_low_sample": 0.2}
+    traffic = traffic_of(draw_from(0.19, 0.2, 0.49, 0.5), **shares)
+    error = {"status": CallStatus.ERROR}
+    report = traffic.take(calls(call(1), call(2), call(3, **error), call(4, **error)))
+    assert report.calls == 4
+    assert [row.span_id for row in traffic.rows()] == [span(1), span(3)]
+
+
+def test_contents_with_dropped_parts_are_not_stored(traffic: Traffic) -> None:
+    traffic.take(calls(call(1, contents=replace(CONTENTS, is_complete=False))))
+    assert traffic.rows()[0].contents is None
+    assert traffic.counted() == ATTRIBUTED
+
+
+def test_sensitive_variables_are_removed_by_the_versions_declaration(traffic: Traffic, unit_as: Callable[..., Any]) -> None:
+    declared = {"ticket": {"type": "string", "sensitive": True}}
+    with unit_as("editor") as unit:
+        body = {"type": "text", "template": "{{ticket}}", "variables": declared}
+        Registry(unit).register("support.private", Content.model_validate(body))
+    private = PromptMark("support.private", "1")
+    traffic.take(calls(call(1, private), call(2, None, under=9), call(3, private, contents=replace(CONTENTS, variables=None))))
+    traffic.take(links(link(9, prompt=private)))
+    first, moved, unsure = traffic.rows()
+    for row in (first, moved):
+        assert row.contents is not None
+        assert "card" not in str(decode_contents(row.contents))
+    assert unsure.contents is None
+    assert traffic.counted() == {(1, ""): 3}
+
+
+# Spans around calls
+
+
+def test_a_call_takes_its_prompt_from_the_nearest_span_around_it(traffic: Traffic) -> None:
+    spans = (link(1, prompt=PromptMark("support.triage", "1")), link(2, 1, PromptMark("support.triage", "2")), link(3, 2))
+    traffic.take(TrafficReading(calls=[call(4, None, under=3)], links=spans))
+    assert traffic.counted() == {(2, ""): 1}
+    assert traffic.rows()[0].details["attribution"] == Attribution.ANCESTOR
+
+
+def test_a_prompt_does_not_leak_to_siblings(traffic: Traffic) -> None:
+    spans = (link(1), link(2, 1, TRIAGE))
+    traffic.take(TrafficReading(calls=[call(3, None, under=1), call(4, None, under=2)], links=spans))
+    assert traffic.counted() == {(0, "no_prompt"): 1, (1, ""): 1}
+
+
+def test_a_prompt_does_not_leak_to_another_trace(traffic: Traffic) -> None:
+    reading = TrafficReading(calls=[call(3, None, under=1, trace_id="f" * 32)], links=[link(1, prompt=TRIAGE)])
+    traffic.take(reading)
+    assert traffic.counted() == NO_PROMPT
+
+
+@pytest.mark.parametrize("order", ["cmp", "cpm", "mcp", "mpc", "pcm", "pmc"])
+def test_a_call_and_the_spans_around_it_come_in_any_order(traffic: Traffic, order: str) -> None:
+    requests = {"c": calls(call(3, None, under=2)), "m": links(link(2, 1)), "p": links(link(1, prompt=TRIAGE))}
+    for request in order:
+        traffic.take(requests[request])
+    assert traffic.counted() == ATTRIBUTED
+    (row,) = traffic.rows()
+    assert (row.version, row.prompt_id is not None, row.details["attribution"]) == (1, True, "ancestor")
+
+
+def test_a_moved_call_takes_all_its_counts_along(traffic: Traffic) -> None:
+    traffic.take(calls(call(2, None, under=1, cost=0.5, status=CallStatus.ERROR, contents=replace(CONTENTS, output="a@b.org"))))
+    ((_, before),) = traffic.hours()
+    assert traffic.take(links(link(1, prompt=TRIAGE))).moved == 1
+    ((series, after),) = traffic.hours()
+    assert series.version == 1
+    names = [name for name in type(after).model_fields if name != "series_id"]
+    assert {name: getattr(after, name) for name in names} == {name: getattr(before, name) for name in names}
+
+
+def test_a_call_is_moved_once(traffic: Traffic) -> None:
+    traffic.take(calls(call(2, None, under=1)))
+    traffic.take(links(link(1, prompt=TRIAGE)))
+    assert traffic.take(links(link(1, prompt=TRIAGE))).moved == 0
+    assert traffic.counted() == ATTRIBUTED
+
+
+def test_a_call_that_names_an_unknown_prompt_stays_there(traffic: Traffic) -> None:
+    traffic.take(calls(call(2, PromptMark("unknown"), under=1)))
+    assert traffic.take(links(link(1, prompt=TRIAGE))).moved == 0
+    assert traffic.counted() == {(0, "unknown_prompt"): 1}
+
+
+def test_parents_in_a_circle_end(traffic: Traffic) -> None:
+    traffic.take(TrafficReading(calls=[call(3, None, under=1)], links=[link(1, 2), link(2, 1)]))
+    assert traffic.counted() == NO_PROMPT
+
+
+def test_a_call_whose_contents_may_not_be_stored_is_moved_too(traffic_of: Callable[..., Traffic]) -> None:
+    traffic = traffic_of(draw_from(0.9), traffic_sample=0.1, traffic_low_sample=0.1, traffic_error_sample=0.1)
+    traffic.take(calls(call(2, None, under=1)))
+    assert traffic.rows()[0].contents is None
+    traffic.take(links(link(1, prompt=TRIAGE)))
+    assert traffic.counted() == ATTRIBUTED
+    assert traffic.hours()[0][1].replayable == 1
+
+
+def test_a_rule_maps_calls_that_nothing_else_attributes(traffic: Traffic) -> None:
+    rules = [{"prompt": "support.triage", "service": "shop"}]
+    with traffic.database.write() as session:
+        session.add(TrafficSettingsRow(project_id=traffic.project, user_key=b"k" * 32, settings={}, rules=rules))
+    reading = TrafficReading(
+        calls=[call(1, None, service="shop"), call(2, None, service="blog"), call(3, None, under=9, service="shop")],
+        links=[link(9, prompt=TRIAGE)],
+    )
+    traffic.take(reading)
+    assert traffic.counted() == {(0, "no_version"): 1, (0, "no_prompt"): 1, (1, ""): 1}
+
+
+# Messages that come as log records
+
+
+def log(number: int, contents: CallContents, finish: str | None = None) -> TrafficReading:
+    return TrafficReading(log_contents=[LogContents(call(number).trace_id or "", span(number), contents, finish)])
+
+
+INPUT = CallContents(input=(CallMessage("user", "Hello, I am ann@example.org"),))
+OUTPUT = CallContents(output="Hello.")
+SILENT = call(1, contents=CallContents())
+
+
+@pytest.mark.parametrize(
+    "requests",
+    [
+        (calls(SILENT), log(1, INPUT), log(1, OUTPUT, "stop")),
+        (log(1, INPUT), calls(SILENT), log(1, OUTPUT, "stop")),
+        (log(1, INPUT), log(1, OUTPUT, "stop"), calls(SILENT)),
+        (log(1, INPUT), log(1, INPUT), log(1, OUTPUT, "stop"), calls(SILENT)),
+        (calls(SILENT), log(1, INPUT), log(1, INPUT), log(1, OUTPUT, "stop")),
+    ],
+)
+def test_messages_join_their_call_in_any_order(traffic: Traffic, requests: tuple[TrafficReading, ...]) -> None:
+    for request in requests:
+        traffic.take(request)
+    (row,) = traffic.rows()
+    stored = decode_contents(row.contents or b"")
+    assert stored.output == "Hello."
+    assert stored.input is not None
+    assert [message.role for message in stored.input] == ["user"]
+    assert "ann@example.org" not in str(stored)
+    assert (row.details["finish"], row.redacted, traffic.counted()) == ("stop", 1, ATTRIBUTED)
+    assert traffic.hours()[0][1].redacted == 1
+
+
+def test_messages_of_a_call_that_is_not_sampled_are_not_stored(traffic_of: Callable[..., Traffic]) -> None:
+    traffic = traffic_of(draw_from(0.9), traffic_low_sample=0.1)
+    traffic.take(log(1, INPUT))
+    traffic.take(calls(SILENT))
+    assert traffic.rows() == []
+
+
+def test_a_random_number_is_drawn_for_each_call(traffic: Traffic, settings: Any, clock: Any) -> None:
+    intake = TrafficIntake(traffic.database, clock, settings)
+    intake.take(traffic.project, calls(*(call(number) for number in range(20))))
+    drawn = [row.random for row in traffic.rows()]
+    assert len(set(drawn)) == 20
+    assert all(0 <= number < 1 for number in drawn)
