@@ -8,7 +8,7 @@ import pytest
 from factories.reviews import SEEN
 from promptuary.access.role import Role
 from promptuary.access.service import AccessService
-from promptuary.review.queues.service import NewItem
+from promptuary.review.queues.service import NewItem, QueueService
 
 WITHHELD = {
     "passed": False,
@@ -150,3 +150,17 @@ def test_a_pair_is_in_the_reviewers_own_order(database: Any, reviews_as: Any) ->
         undone = reviews.submissions.undo(decision.id)
         assert undone.draft is not None
         assert (undone.draft.labels, undone.swapped) == ({"better": "left"}, decision.swapped)
+
+
+def test_a_pair_does_not_show_by_its_passages_which_side_retrieves(sqlite: Any, api: Any, header_of: Any, unit_as: Any) -> None:
+    field = {"name": "better", "type": "preference"}
+    definition = {"decisions": [], "schema": {"fields": [field]}}
+    assert api.put("/v1/queues/pairs", json=definition, headers=header_of("author", "author")).status_code == 200
+    sides = {
+        "first": {"output": "a", "passages": [{"text": "a passage"}], "version": 2},
+        "second": {"output": "b", "passages": [], "version": 1},
+    }
+    with unit_as("author") as unit:
+        QueueService(unit).add_items("pairs", [NewItem("run_1/0:1", {"input": {}}, pair_sides=sides)])
+    claim = api.post("/v1/queues/pairs/claims", headers=header_of("ann")).json()
+    assert [set(side) for side in claim["item"]["sides"].values()] == [{"output"}, {"output"}]

@@ -186,3 +186,16 @@ def test_an_erasure_empties_drafts_and_reports_what_stays(database: Any, reviews
     with reviews_as("ann") as reviews:
         again = reviews.claims.live_claim(claim.id)
     assert (again.item.payload["output"], again.draft) == (None, None)
+
+
+def test_an_existing_queue_keeps_what_a_request_leaves_out(sqlite: Any, api: Any, header_of: Any) -> None:
+    headers = header_of("author", "author")
+    pass_fail = [{"value": "pass", "label": "Pass"}, {"value": "fail", "label": "Fail"}]
+    definition = {"instructions": "Is it polite?", "decisions": pass_fail, "slots": 2}
+    assert api.put("/v1/queues/polite", json=definition, headers=headers).status_code == 200
+    changed = api.put("/v1/queues/polite", json={"judge": {"metric": "rubric", "passes": ["pass"]}}, headers=headers)
+    assert changed.status_code == 200, changed.text
+    stored = changed.json()
+    assert (stored["instructions"], stored["slots"]) == ("Is it polite?", 2)
+    assert [choice["value"] for choice in stored["decisions"]] == ["pass", "fail"]
+    assert api.put("/v1/queues/polite", json={"instructions": ""}, headers=headers).json()["instructions"] == ""

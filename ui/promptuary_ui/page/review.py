@@ -32,7 +32,7 @@ def _show_queues() -> None:
             icon=":material/inbox:",
         )
         return
-    st.write("Choose a queue. You get one item at a time, and no other reviewer gets it meanwhile.")
+    st.write("Choose a queue. You get one item at a time, and no item twice.")
     queue_list.show(queues, _open_queue)
 
 

@@ -65,6 +65,15 @@ def open_queue(
     reviewer: Annotated[
         list[str] | None, typer.Option("--reviewer", help="Only this person or key decides; may be repeated.")
     ] = None,
+    judge: Annotated[
+        str | None, typer.Option("--judge", help="The metric of the judge that these labels measure; see --passes.")
+    ] = None,
+    passes: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--passes", help="A decision by which an output passes, for --judge; `approve` by default; may be repeated."
+        ),
+    ] = None,
     due: Annotated[str | None, typer.Option("--due", help="When it should be decided, as 2026-03-02T12:00:00Z.")] = None,
     project: Project = None,
     json: AsJson = False,
@@ -72,7 +81,7 @@ def open_queue(
     """Open a queue, or extend one, and fill it from a run."""
     selection: dict[str, Any] = {"only": only or ("all" if sample is None else None), "variant": variant, "cases": case}
     definition: dict[str, Any] = {"instructions": instructions, "slots": slots, "swap_share": swap_share, "due_at": due}
-    definition |= {"reviewers": reviewer or None}
+    definition |= {"reviewers": reviewer or None, "judge": _judge_mapping(judge, passes)}
     if sample is not None:
         selection["sample"] = {"size": sample, "seed": seed}
     if pairs is not None:
@@ -86,6 +95,13 @@ def open_queue(
     if run in (None, LATEST):
         print_notice(f"{queue}: from {run_id}, the newest finished run")
     print_line(describe_filled(queue, added))
+
+
+def _judge_mapping(metric: str | None, passes: list[str] | None) -> dict[str, Any] | None:
+    """Return which decisions mean that an output passes; None where no judge is measured."""
+    if metric is None and passes:
+        raise Invalid("no judge is named", [FieldError("--judge", "pass the judge's metric beside --passes")])
+    return None if metric is None else {"metric": metric, "passes": passes or ["approve"]}
 
 
 def _stated(values: dict[str, Any]) -> dict[str, Any]:

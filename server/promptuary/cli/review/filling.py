@@ -47,13 +47,8 @@ def fill(api: ApiClient, request: QueueRequest) -> Any:
         questions = PAIR_QUESTIONS if "pairs" in request.selection else {"instructions": INSTRUCTIONS}
         api.put(path, {**questions, **request.definition})
     elif request.definition:
-        api.put(path, {**_stated(present), **request.definition})
+        api.put(path, dict(request.definition))
     return api.post(f"{path}/items", {"run": request.run, **request.selection})
-
-
-def _stated(queue: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a request would set back to its default if it were left out; the service keeps the rest."""
-    return {name: queue[name] for name in ("instructions", "decisions", "slots")}
 
 
 def describe_filled(queue: str, added: Any) -> str:

@@ -14,7 +14,7 @@ from promptuary.review.agreement import store
 from promptuary.review.agreement.labelled_item import LabelledItem
 from promptuary.review.agreement.store import Adjudication
 from promptuary.review.labels.preference import FIRST, SECOND
-from promptuary.review.queues.blindness import Withheld, withhold
+from promptuary.review.queues.blindness import Withheld, withhold, withhold_side
 from promptuary.review.queues.queue import Item, Queue
 from promptuary.review.queues.service import QueueService
 
@@ -111,7 +111,7 @@ def _shown_payload(item: Item, queue: Queue) -> dict[str, Any]:
 
 
 def _shown_sides(sides: Mapping[str, Any], queue: Queue) -> list[Any]:
-    return [withhold(side, queue.revealed) if isinstance(side, dict) else side for side in sides.values()]
+    return [withhold_side(side, queue.revealed) if isinstance(side, dict) else side for side in sides.values()]
 
 
 def _is_in_state(differing: tuple[str, ...], adjudications: Mapping[str, Adjudication], state: DisagreementState) -> bool:

@@ -6,7 +6,7 @@ from typing import Any
 
 from promptuary.review.claims.claim import Claim, Draft
 from promptuary.review.pairs.sides import left_and_right
-from promptuary.review.queues.blindness import may_show_source, withhold
+from promptuary.review.queues.blindness import may_show_source, withhold, withhold_side
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ def show_claim(claim: Claim) -> ShownClaim:
     sides = None
     if item.pair_sides is not None:
         in_order = left_and_right(item.pair_sides, bool(claim.swapped))
-        sides = {side: withhold(body) for side, body in in_order.items()}
+        sides = {side: withhold_side(body) for side, body in in_order.items()}
     source = item.source if sides is None and may_show_source(payload) else item.id
     visible_item = ShownItem(item.id, source, withhold(payload), sides)
     return ShownClaim(claim.id, claim.queue, claim.nonce, claim.lease_until, visible_item, claim.draft)

@@ -31,6 +31,17 @@ def withhold(payload: Mapping[str, Any], revealed: Collection[str] = ()) -> dict
     return {name: value for name, value in payload.items() if name not in hidden}
 
 
+def withhold_side(side: Mapping[str, Any], revealed: Collection[str] = ()) -> dict[str, Any]:
+    """Return one output of a pair without the fields of the parts that are not revealed.
+
+    The passages belong to the version here: where only one version retrieves any, they show which side it is.
+    """
+    visible = withhold(side, revealed)
+    if Withheld.VERSION not in revealed:
+        visible.pop("passages", None)
+    return visible
+
+
 def reveal(payload: Mapping[str, Any], revealed: Collection[str]) -> dict[str, Any]:
     """Return the fields of a payload that the queue shows after the reviewer's own decision."""
     names = frozenset().union(*(fields for part, fields in PAYLOAD_FIELDS.items() if part in revealed))

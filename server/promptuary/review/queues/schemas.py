@@ -85,9 +85,13 @@ class NewSchema(RequestModel):
 
 
 Named = Annotated[list[NonEmptyText], Field(max_length=200, default_factory=list)]
-KEPT = {"label_schema": "schema", "reviewers": "reviewers", "adjudicators": "adjudicators", "blind": "revealed"} | {
-    name: name for name in ("due_at", "undo_seconds", "swap_share")
-}
+KEPT = {
+    "decisions": "choices",
+    "label_schema": "schema",
+    "reviewers": "reviewers",
+    "adjudicators": "adjudicators",
+    "blind": "revealed",
+} | {name: name for name in ("instructions", "slots", "due_at", "undo_seconds", "swap_share")}
 """The fields of a request that keep their value when they are left out, by the fields of the definition."""
 
 
@@ -114,9 +118,8 @@ class JudgeMappingBody(RequestModel):
 class NewQueue(RequestModel):
     """What a queue asks.
 
-    Without `decisions`, the queue has the three default ones; `[]` leaves the fields of the schema alone. An existing queue
-    keeps `schema`, `reviewers`, `adjudicators`, `blind`, `due_at`, `undo_seconds`, `swap_share` and `judge` where they are left
-    out.
+    Without `decisions`, a new queue has the three default ones; `[]` leaves the fields of the schema alone. An existing queue
+    keeps everything that is left out.
     """
 
     instructions: Annotated[str, Field(max_length=20_000)] = ""

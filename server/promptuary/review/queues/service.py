@@ -101,17 +101,17 @@ class QueueService:
                 adjudicator is nobody who may do this.
             Conflict: when a decision that was made is no longer a choice, or an item has more decisions than slots.
         """
-        definition = self._validated(definition)
+        definition = self._with_identities(definition)
         name = definition.name
         session, project = self.unit.session, self.unit.caller.project
         queue = store.find_queue(session, project, name, lock=True)
         if queue is None:
-            _check_answerable(definition)
+            _validate(definition)
         if queue is None and not store.add_queue(session, project, definition, self.unit.clock()):
             queue = self.find(name, lock=True)  # another transaction has created it meanwhile
         if queue is not None:
             definition = replace(definition, **{field: getattr(queue, field) for field in keep})
-            _check_answerable(definition)
+            _validate(definition)
             self._check_decided_items(queue, definition)
             store.update_queue(session, queue, definition)
         self._put_schema(self.find(name), definition.schema)
@@ -119,10 +119,7 @@ class QueueService:
         audit.record_change(self.unit, "queue.set", name, detail)
         return self.queue(name)
 
-    def _validated(self, definition: QueueDefinition) -> QueueDefinition:
-        validate_choices(definition.choices)
-        validate_mapping(JudgeMapping.from_source(definition.source), [choice.value for choice in definition.choices])
-        validate_schema(definition.schema)
+    def _with_identities(self, definition: QueueDefinition) -> QueueDefinition:
         return replace(
             definition,
             reviewers=resolve_identities(self.unit, definition.reviewers, Scope.REVIEW_DECIDE, "reviewers"),
@@ -220,8 +217,11 @@ def _shown_source(source: dict[str, Any] | None, caller: Caller) -> dict[str, An
     return visible | ({"fills": fills} if fills else {})
 
 
-def _check_answerable(definition: QueueDefinition) -> None:
-    """Raise InvalidRequest for a queue in which nothing can be decided."""
+def _validate(definition: QueueDefinition) -> None:
+    """Raise InvalidRequest for choices, a judge's mapping or a schema that is not valid, or where nothing can be decided."""
+    validate_choices(definition.choices)
+    validate_mapping(JudgeMapping.from_source(definition.source), [choice.value for choice in definition.choices])
+    validate_schema(definition.schema)
     if not definition.choices and not definition.schema.fields:
         error = FieldError("decisions", "may be empty only where the label schema has a field")
         raise InvalidRequest("the queue asks nothing", [error])
