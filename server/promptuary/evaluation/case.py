@@ -33,6 +33,7 @@ class Case:
         turns: of a conversation, in their order; empty for a case that is answered once.
         tool_results: what calls of tools are answered with, by the tool's name, as `conversations.tool_results` describes it.
         max_steps: the most model calls in one turn, with those that call tools.
+        weight: how many cases it stands for, above 0: the inverse of the chance with which it was sampled.
     """
 
     id: str
@@ -48,6 +49,7 @@ class Case:
     turns: tuple[Turn, ...] = ()
     tool_results: Mapping[str, JsonValue] = field(default_factory=dict)
     max_steps: int = DEFAULT_STEPS
+    weight: float = 1.0
 
     @property
     def is_conversation(self) -> bool:
@@ -102,6 +104,8 @@ def case_to_json(case: Case) -> dict[str, Any]:
         own["tool_results"] = case.tool_results
     if case.max_steps != DEFAULT_STEPS:
         own["max_steps"] = case.max_steps
+    if case.weight != 1:
+        own["weight"] = case.weight
     return own | {
         "id": case.id,
         "vars": case.vars,

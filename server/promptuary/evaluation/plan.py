@@ -1,6 +1,6 @@
 """The plan of a run, complete when it is submitted, and the results of its items. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple, TypedDict
@@ -48,6 +48,11 @@ class Variant:
     model_spec: JsonObject | None = None
 
     @property
+    def is_recorded(self) -> bool:
+        """Whether its outputs are those that a prompt gave in production."""
+        return self.target is not None and self.prompt is not None
+
+    @property
     def called_model(self) -> ModelSpec:
         """The model with its settings; those of a name alone are empty."""
         return parse_model(self.model_spec or self.model)
@@ -86,6 +91,29 @@ class DatasetPart:
 
 
 @dataclass(frozen=True)
+class TrafficPart:
+    """Of which calls of production the cases of a run are made.
+
+    Attributes:
+        since: when the first of them may have begun, in ISO format.
+        until: before when they began.
+        calls: how many sampled calls there are.
+        replayed: how many of them are behind the run's cases.
+        dropped: how many are not, by the reason.
+        dropped_share: the share of all calls that the dropped ones stand for, by the inverse of their probabilities.
+        examples: the ids of some dropped calls, by the reason.
+    """
+
+    since: str
+    until: str
+    calls: int
+    replayed: int
+    dropped: Mapping[str, int] = field(default_factory=dict)
+    dropped_share: float = 0.0
+    examples: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Plan:
     """All that a run needs to be done again: nothing in it moves when a label, a suite or a dataset does.
 
@@ -101,6 +129,7 @@ class Plan:
         max_cost: the most that the run may cost, in US dollars.
         outputs: the stored outputs of each application that has some, by the variant's name.
         part: of which dataset the run has a part of the cases, so that its gate is not decided; None for all of them.
+        traffic: of which calls of production the cases are made; None for a dataset of the suite.
     """
 
     suite: SuiteDefinition
@@ -114,6 +143,7 @@ class Plan:
     max_cost: float | None = None
     outputs: Mapping[str, DatasetRef] = field(default_factory=dict)
     part: DatasetPart | None = None
+    traffic: TrafficPart | None = None
 
     @property
     def suite_name(self) -> str:
@@ -128,7 +158,8 @@ class Plan:
     @property
     def targets(self) -> tuple[str, ...]:
         """The names of the applications that the suite evaluates, each once."""
-        return tuple(dict.fromkeys(variant.target for variant in self.variants if variant.target is not None))
+        targets = (variant.target for variant in self.variants if not variant.is_recorded)
+        return tuple(dict.fromkeys(target for target in targets if target is not None))
 
     @property
     def gated_metrics(self) -> tuple[str, ...]:
@@ -309,6 +340,7 @@ def plan_from_json(body: JsonObject) -> Plan:
         max_cost=body.get("max_cost"),
         outputs={name: DatasetRef(**dataset) for name, dataset in body.get("outputs", {}).items()},
         part=DatasetPart(**body["part"]) if body.get("part") else None,
+        traffic=TrafficPart(**body["traffic"]) if body.get("traffic") else None,
     )
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pydantic import ConfigDict, SerializerFunctionWrapHandler, model_serializer
+from pydantic import ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
 from promptuary.evaluation.json_object import JsonObject
 from promptuary.prompt.described_fields import DescribedByFields
@@ -47,6 +47,7 @@ class IntervalFigures(SummaryPart):
         method: the formula of the bounds, such as `wilson` or `cluster-robust`.
         n: the number of cases.
         clusters: the number of clusters; None where the cases are independent.
+        effective: of cases with different weights, the number of equally weighted ones with the same information.
     """
 
     estimate: float
@@ -56,3 +57,4 @@ class IntervalFigures(SummaryPart):
     method: str
     n: int
     clusters: int | None
+    effective: float | None = Field(default=None, exclude_if=is_none)

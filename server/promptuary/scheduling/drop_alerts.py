@@ -83,7 +83,9 @@ def _alerts(session: Session, finished: FinishedRun, schedule: Schedule) -> list
                 monitored.append(MonitoredMetric(subject, metric, means_of(row, metric), earlier_means))
     if not any(metric.is_comparable for metric in monitored):
         return []
-    design = SamplingDesign(dataset_store.list_clusters(session, run.plan.dataset.id), finished.order)
+    dataset = run.plan.dataset.id
+    weights = dataset_store.list_weights(session, dataset)
+    design = SamplingDesign(dataset_store.list_clusters(session, dataset), finished.order, weights)
     return [
         Alert(
             id=0,

@@ -218,3 +218,21 @@ def test_with_every_case_labelled_the_judge_no_longer_matters() -> None:
     correction = corrected(scores, truth, everyone)
     assert correction.interval.estimate == pytest.approx(truth.mean())
     assert correction.agreement.value is not None
+
+
+def test_weighted_cases_are_corrected_to_the_mean_of_what_they_stand_for() -> None:
+    # Bad outputs are sampled ten times as often as good ones, and so weigh a tenth: the judge's and the labels' means follow.
+    hits, estimates = 0, []
+    for seed in range(150):
+        rng = np.random.default_rng(seed)
+        truth = (rng.random(4000) < 0.9).astype(float)
+        chosen = rng.random(4000) < np.where(truth == 1, 0.1, 1.0)
+        truth = truth[chosen]
+        weights = np.where(truth == 1, 10.0, 1.0)
+        drawn = rng.random(truth.size) < 0.3
+        design = LabelDesign([0.3] * truth.size, weights=weights.tolist())
+        correction = corrected_mean(JudgedCases(judged(rng, truth, 0.9).tolist(), hidden(truth, drawn)), design)
+        estimates.append(correction.interval.estimate)
+        hits += correction.interval.low <= 0.9 <= correction.interval.high
+    assert np.mean(estimates) == pytest.approx(0.9, abs=0.01)
+    assert hits / 150 >= 0.95 - 3 * 0.018

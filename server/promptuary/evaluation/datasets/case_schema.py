@@ -19,6 +19,7 @@ THRESHOLD_LIMIT = 1e9
 """Scores are from 0 to 1, but for those of a suite's own JavaScript, which may be any number."""
 TURNS_LIMIT = 100
 STEPS_LIMIT = 100
+WEIGHT_LIMIT = 1e12
 Printable = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
 
 
@@ -80,6 +81,7 @@ class CaseIn(RequestModel):
     turns: Annotated[list[TurnIn], Field(max_length=TURNS_LIMIT)] = Field(default_factory=list)
     tool_results: dict[str, CanonicalJson] = Field(default_factory=dict)
     max_steps: Annotated[int, Field(ge=1, le=STEPS_LIMIT)] = DEFAULT_STEPS
+    weight: Annotated[float, Field(gt=0, le=WEIGHT_LIMIT, allow_inf_nan=False)] = 1.0
 
     @model_validator(mode="wrap")
     @classmethod
@@ -106,6 +108,7 @@ class CaseIn(RequestModel):
             turns=tuple(turn.turn() for turn in self.turns),
             tool_results=dict(self.tool_results),
             max_steps=self.max_steps,
+            weight=self.weight,
         )
 
 

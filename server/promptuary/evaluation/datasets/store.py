@@ -118,6 +118,14 @@ def list_clusters(session: Session, version: int) -> dict[str, str]:
     return {str(case): str(cluster) for case, cluster in session.exec(query.execution_options(yield_per=_BATCH))}
 
 
+def list_weights(session: Session, version: int) -> dict[str, float]:
+    """Return the weight of each case of a dataset version by the case's id; empty where all weigh 1."""
+    body = col(CaseRow.body)
+    query = select(body["id"].as_string(), body["weight"].as_float()).where(CaseRow.dataset_version_id == version)
+    query = query.where(body["weight"].as_float().is_not(None)).order_by(col(CaseRow.ordinal))
+    return {str(case): float(weight) for case, weight in session.exec(query.execution_options(yield_per=_BATCH))}
+
+
 def list_memberships(session: Session, version: int) -> dict[str, str | None]:
     """Return the cluster, or None, of every case of a dataset version by the case's id, in the cases' order."""
     body = col(CaseRow.body)

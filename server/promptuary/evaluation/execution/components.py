@@ -21,6 +21,7 @@ from promptuary.evaluation.suites.suite import Suite
 from promptuary.evaluation.targets.builder import TargetBuilder
 from promptuary.evaluation.targets.permissions import TargetPermissions
 from promptuary.evaluation.targets.prompt_target import PromptRenderer, PromptTarget
+from promptuary.evaluation.targets.replay_target import ReplayTarget
 from promptuary.evaluation.targets.target import Target
 from promptuary.models.calls import ModelCaller, ModelReply, ModelRequest
 from promptuary.models.model_spec import ModelSpec, model_spec
@@ -102,15 +103,18 @@ class RunComponents:
         )
 
     def _target(self, run: Run, suite: Suite, client: ModelCaller, dependencies: ScorerDependencies, share: int) -> Target:
+        permissions, engine = TargetPermissions.of(self.settings), dependencies.javascript
+        builder = TargetBuilder(self.database, permissions, self.settings, engine, ends_run=share == 1)
         if suite.targets:
-            permissions, engine = TargetPermissions.of(self.settings), dependencies.javascript
-            builder = TargetBuilder(self.database, permissions, self.settings, engine, ends_run=share == 1)
             return builder.build(run.plan, suite)
-        return PromptTarget(run.project, self.renderer, client, self._prepared_prompts(run))
+        prompts = PromptTarget(run.project, self.renderer, client, self._prepared_prompts(run))
+        return ReplayTarget(prompts, builder.build_recorded(run.plan)) if run.plan.outputs else prompts
 
     def _prepared_prompts(self, run: Run) -> dict[str, PreparedPrompt]:
         with self.database.read() as session:
-            contents = {variant.name: _content(session, run, variant) for variant in run.plan.variants}
+            contents = {
+                variant.name: _content(session, run, variant) for variant in run.plan.variants if not variant.is_recorded
+            }
         return {name: prepare(content, jinja2=self.settings.jinja2) for name, content in contents.items()}
 
 

@@ -31,6 +31,7 @@ from promptuary.evaluation.runs import store
 from promptuary.evaluation.runs.store import Run
 from promptuary.evaluation.suites.suite import Suite
 from promptuary.evaluation.targets.prompt_target import PromptRenderer, PromptTarget
+from promptuary.evaluation.targets.replay_target import ReplayTarget
 from promptuary.evaluation.targets.target import Target
 from promptuary.models.calls import ChatModelSource, SetupFailed
 from promptuary.prompt.errors import Invalid
@@ -181,6 +182,7 @@ class RunExecutor:
                 check_model(model.name, model.config)
             except Invalid as error:
                 raise SetupFailed(str(error)) from None
+        target = target.prompts if isinstance(target, ReplayTarget) else target
         if isinstance(target, PromptTarget) and (reason := target.mismatch(dataset_cases(self.database, run.plan))):
             raise SetupFailed(reason)
 

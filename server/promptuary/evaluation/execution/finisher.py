@@ -75,9 +75,10 @@ class RunFinisher:
 
         with self.database.read() as session:
             clusters = dataset_store.list_clusters(session, run.plan.dataset.id)
+            weights = dataset_store.list_weights(session, run.plan.dataset.id)
             figures = store.iterate_figures(session, run.id)
             labels = self.human_labels.read(session, run.project, run.id, run.plan) if self.human_labels else {}
-            summary = summarise(run.plan, suite, clusters, figures, scorers, SummaryContext(order, labels))
+            summary = summarise(run.plan, suite, clusters, figures, scorers, SummaryContext(order, labels, weights))
             return with_stated_versions(summary, run.plan, lambda variant: store.stated_versions(session, run.id, variant))
 
     def finish(self, run: Run, summary: Summary, order: CaseOrder | None) -> None:

@@ -39,8 +39,20 @@ def shown_comparisons(summary: Summary) -> list[tuple[Comparison, IntervalFigure
 
 
 def stop_note(run: ReportedRun) -> str:
-    """Return the note that a run had a part of the cases, or stopped at its gate's decision or its cost limit; else empty."""
-    return "; it ".join(filter(None, (_part_note(run), _end_note(run))))
+    """Return the note that a run had other cases than its suite, or stopped before its end; else empty."""
+    return "; it ".join(filter(None, (_traffic_note(run), _part_note(run), _end_note(run))))
+
+
+def _traffic_note(run: ReportedRun) -> str:
+    traffic = run.traffic
+    if traffic is None or run.dataset is None:
+        return ""
+    dropped = ", ".join(f"{count:,} {reason}" for reason, count in traffic.dropped.items())
+    left_out = f"; dropped: {dropped}, {traffic.dropped_share:.1%} of all calls by weight" if dropped else ""
+    return (
+        f"replayed {traffic.replayed:,} of {traffic.calls:,} sampled calls of production from {traffic.since} to "
+        f"{traffic.until} as {run.dataset.cases:,} cases, weighted by how many calls each stands for{left_out}"
+    )
 
 
 def _part_note(run: ReportedRun) -> str:

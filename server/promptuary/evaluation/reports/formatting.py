@@ -19,6 +19,11 @@ def format_interval(interval: IntervalFigures, *, signed: bool = False) -> str:
     return f"{estimate} [{low}, {high}]"
 
 
+def format_cases(interval: IntervalFigures) -> str:
+    """Write the number of cases, of weighted ones also how many of equal weight have the same information."""
+    return f"{interval.n}" if interval.effective is None else f"{interval.n}, weighted, as {interval.effective:.0f}"
+
+
 def format_p_value(value: float | None) -> str:
     """Write a p-value; a small one by its bound, and none as an empty text."""
     if value is None:

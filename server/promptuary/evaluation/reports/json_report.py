@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator
+from dataclasses import asdict
 
 from promptuary.evaluation.reports.error_groups import ErrorGroups
 from promptuary.evaluation.reports.reported_result import ReportedResult
@@ -17,6 +18,7 @@ def json_report(run: ReportedRun, results: Iterable[ReportedResult]) -> Iterator
         "tracking_id": run.tracking_id,
         "summary": run.summary_json,
         **({"targets": run.targets} if run.targets else {}),
+        **({"traffic": asdict(run.traffic)} if run.traffic is not None else {}),
         **({"comparison": run.comparison.json_body} if run.comparison is not None else {}),
     }
     yield json.dumps(head, ensure_ascii=False, indent=2).removesuffix("\n}") + ',\n  "results": ['

@@ -53,7 +53,8 @@ def plain(text: str) -> str:
 
 def _metrics(summary: Summary) -> Iterator[str]:
     rows = [
-        f"| {plain(variant.name)} | {plain(metric)} | {format_number(interval.estimate)} | {_bounds(interval)} | {interval.n} |"
+        f"| {plain(variant.name)} | {plain(metric)} | {format_number(interval.estimate)} | {_bounds(interval)} | "
+        f"{formatting.format_cases(interval)} |"
         for variant in summary.variants
         for metric, interval in shown_intervals(summary, variant)
     ]
@@ -114,7 +115,8 @@ def _difference_cells(comparison: Comparison, interval: IntervalFigures) -> list
         plain(comparison.metric),
         format_number(interval.estimate, signed=True),
         _bounds(interval, signed=True),
-        *(str(count) for count in (interval.n, comparison.better_count, comparison.worse_count)),
+        formatting.format_cases(interval),
+        *(str(count) for count in (comparison.better_count, comparison.worse_count)),
     ]
 
 

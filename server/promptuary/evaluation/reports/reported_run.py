@@ -1,7 +1,7 @@
 """A run as the reports show it, parsed once from the API's JSON."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -81,6 +81,19 @@ class ReportedPart:
 
 
 @dataclass(frozen=True)
+class ReportedTraffic:
+    """Of which calls of production the cases of the run are made, as `evaluation.plan.TrafficPart` has it."""
+
+    since: str
+    until: str
+    calls: int
+    replayed: int
+    dropped: Mapping[str, int]
+    dropped_share: float
+    examples: Mapping[str, Sequence[str]]
+
+
+@dataclass(frozen=True)
 class LabelledDecision:
     """The verdict and the gate of a finished run, as labels of people decide them now."""
 
@@ -117,6 +130,7 @@ class ReportedRun:
         suite_digest: of the suite that was run.
         dataset: None where the API does not state it.
         part: of which dataset the run has a part of the cases; None for all of them.
+        traffic: of which calls of production the cases are made; None for a dataset of the suite.
         comparison: with an earlier run, where one was named as the baseline.
         labelled: what labels of people decide now; None where no model judges, or it was not read.
     """
@@ -140,13 +154,15 @@ class ReportedRun:
     suite_digest: str | None = None
     dataset: ReportedDataset | None = None
     part: ReportedPart | None = None
+    traffic: ReportedTraffic | None = None
     comparison: ReportedComparison | None = None
     labelled: LabelledDecision | None = None
 
     @property
     def targets(self) -> tuple[str, ...]:
         """The names of the applications that the run evaluates, each once."""
-        return tuple(dict.fromkeys(variant.target for variant in self.variants if variant.target is not None))
+        targets = (variant.target for variant in self.variants if variant.prompt is None)
+        return tuple(dict.fromkeys(target for target in targets if target is not None))
 
     @property
     def candidates(self) -> frozenset[str]:
@@ -190,6 +206,7 @@ class ReportedRun:
             suite_digest=plan.get("suite_digest"),
             dataset=dataset and ReportedDataset(dataset["name"], dataset["number"], dataset["cases"], dataset["digest"]),
             part=ReportedPart(**plan["part"]) if plan.get("part") else None,
+            traffic=ReportedTraffic(**plan["traffic"]) if plan.get("traffic") else None,
             labelled=None if corrections is None else LabelledDecision.from_json(corrections),
         )
 

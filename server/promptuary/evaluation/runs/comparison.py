@@ -69,7 +69,9 @@ def compare_runs(session: Session, run: Run, baseline: Run) -> RunComparison:
     pairing = _pairing(session, run, baseline, run_scores).restricted(run_scores.positions, baseline_scores.positions)
     if not pairing.pairs:
         raise Conflict(f"the runs '{run.id}' and '{baseline.id}' share no case to be compared on: {_why_no_case(pairing)}")
-    design = SamplingDesign(dataset_store.list_clusters(session, run.plan.dataset.id))
+    dataset = run.plan.dataset.id
+    weights = dataset_store.list_weights(session, dataset)
+    design = SamplingDesign(dataset_store.list_clusters(session, dataset), weights=weights)
     comparisons = []
     for candidate, other in variants:
         named = replace(other, name=f"{other.name} of {baseline.id}") if other.name == candidate.name else other

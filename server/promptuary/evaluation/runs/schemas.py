@@ -58,6 +58,18 @@ class DatasetPartOut(ResponseModel):
     seed: int
 
 
+class TrafficPartOut(ResponseModel):
+    """Of which sampled calls of production the cases of a run are made, and why others are dropped."""
+
+    since: str
+    until: str
+    calls: int
+    replayed: int
+    dropped: dict[str, int]
+    dropped_share: float
+    examples: dict[str, tuple[str, ...]]
+
+
 class PlanOut(ResponseModel):
     """Everything that a run does, decided when it was submitted."""
 
@@ -71,6 +83,7 @@ class PlanOut(ResponseModel):
     cache: bool
     max_cost: float | None
     part: DatasetPartOut | None
+    traffic: TrafficPartOut | None = Field(default=None, exclude_if=lambda traffic: traffic is None)
 
 
 _OF_THE_PLAN = ("prompt", "targets", "variants")

@@ -18,11 +18,12 @@ from promptuary.evaluation.datasets import store as dataset_store
 from promptuary.evaluation.datasets.service import DatasetService
 from promptuary.evaluation.plan import CaseResult, Plan
 from promptuary.evaluation.runs import result_store, store
+from promptuary.evaluation.runs.recorded_baseline import RecordedBaseline
 from promptuary.evaluation.runs.request import RunRequest
 from promptuary.evaluation.runs.result_store import ClusterMean, Histogram, ResultFilter, ResultOutcome
-from promptuary.evaluation.runs.selection import select_cases
+from promptuary.evaluation.runs.selection import SelectedCases, select_cases
 from promptuary.evaluation.runs.store import NewRun, Run, RunFilter, RunState
-from promptuary.evaluation.runs.submission import build_plan, resolve_candidates, suite_for_run
+from promptuary.evaluation.runs.submission import Baselines, build_plan, resolve_candidates, suite_for_run
 from promptuary.evaluation.runs.target_submission import build_target_plan
 from promptuary.evaluation.runs.worker_process import has_ended
 from promptuary.evaluation.suites.service import SuiteService
@@ -68,12 +69,13 @@ class RunService:
 
     unit: UnitOfWork
 
-    def submit(self, request: RunRequest, *, schedule: str | None = None) -> Run:
+    def submit(self, request: RunRequest, *, schedule: str | None = None, recorded: RecordedBaseline | None = None) -> Run:
         """Queue a run; everything that it does is decided now, and labels that move later change nothing in it.
 
         Args:
             request: what is to be run.
             schedule: the name of the schedule that submits it.
+            recorded: calls of production, which take the place of the suite's dataset, with their answers as a baseline.
 
         Raises:
             NotFound: for an unknown suite, dataset, prompt, label or version. A label that only the gate names may be
@@ -82,7 +84,7 @@ class RunService:
                 model whose price is not known.
         """
         with read_without_response(self.unit.session):  # a plan has names and digests
-            plan = self._plan(request)
+            plan = self._plan(request, recorded)
         caller, now = self.unit.caller, self.unit.clock()
         run_id = f"run_{int(now.timestamp() * 1000):011x}{secrets.token_hex(6)}"
         run = store.add_run(self.unit.session, NewRun(run_id, caller.project, plan, caller.identity, now, schedule))
@@ -238,10 +240,15 @@ class RunService:
 
         return compare_runs(self.unit.session, self._finished(run_id), self._finished(baseline))
 
-    def _plan(self, request: RunRequest) -> Plan:
+    def _plan(self, request: RunRequest, recorded: RecordedBaseline | None = None) -> Plan:
         suite = suite_for_run(SuiteService(self.unit).get(request.suite), request.models, request.repeats)
-        selected = select_cases(self.unit, DatasetService(self.unit).get(suite.dataset, request.dataset_version), request)
+        if recorded is None:
+            selected = select_cases(self.unit, DatasetService(self.unit).get(suite.dataset, request.dataset_version), request)
+        else:
+            selected = SelectedCases(recorded.cases)
         dataset, digest = selected.dataset, suite_digest(suite)
+        if suite.early_stop and dataset_store.list_weights(self.unit.session, dataset.id):
+            suite = suite.model_copy(update={"early_stop": False})  # its sequences are for cases that weigh the same
         if selected.part is not None:  # a part of the cases is no evidence for a demand on all of them
             suite = suite.model_copy(update={"gate": [], "early_stop": False})
         if suite.targets:
@@ -249,7 +256,7 @@ class RunService:
         else:
             registry = Registry(self.unit)
             candidates = resolve_candidates(registry, suite, request)
-            plan = build_plan(registry, suite, dataset, candidates, request.baseline)
+            plan = build_plan(registry, suite, dataset, candidates, Baselines(request.baseline, recorded))
         admit(suite, plan, self.unit.settings)
         max_cost = request.max_cost if request.max_cost is not None else suite.max_cost
         plan = replace(plan, cache=request.cache, max_cost=max_cost, suite_digest=digest, part=selected.part)

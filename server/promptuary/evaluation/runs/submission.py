@@ -1,7 +1,7 @@
 """The plan of a run, decided when it is submitted: which versions under which models, on which cases."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from pydantic import ValidationError
 
@@ -10,6 +10,7 @@ from promptuary.evaluation.datasets.store import DatasetVersion
 from promptuary.evaluation.json_object import JsonObject
 from promptuary.evaluation.plan import DatasetRef, Plan, Variant
 from promptuary.evaluation.runs.context_digests import collection_digests
+from promptuary.evaluation.runs.recorded_baseline import PRODUCTION, RecordedBaseline
 from promptuary.evaluation.runs.request import RunRequest
 from promptuary.evaluation.suites.store import StoredSuite
 from promptuary.evaluation.suites.suite import Suite, suite_digest, suite_to_json
@@ -63,8 +64,28 @@ def resolve_candidates(registry: Registry, suite: Suite, request: RunRequest) ->
     return candidates
 
 
+@dataclass(frozen=True)
+class Baselines:
+    """What candidates are compared with, besides the labels that the gate names.
+
+    Attributes:
+        reference: a version or a label; None for none.
+        recorded: what production answered, which takes the place of the label `production`; None where every variant is called.
+    """
+
+    reference: int | str | None = None
+    recorded: RecordedBaseline | None = None
+
+    def references(self, suite: Suite) -> list[int | str]:
+        """Return the versions and labels to look up, each once."""
+        gated = [demand.not_worse_than for demand in suite.gate if demand.not_worse_than is not None]
+        requested = [] if self.reference is None else [self.reference]
+        recorded = () if self.recorded is None else (PRODUCTION,)
+        return [each for each in dict.fromkeys([*requested, *gated]) if each not in recorded]
+
+
 def build_plan(
-    registry: Registry, suite: Suite, dataset: DatasetVersion, candidates: Sequence[Variant], baseline: int | str | None
+    registry: Registry, suite: Suite, dataset: DatasetVersion, candidates: Sequence[Variant], baselines: Baselines
 ) -> Plan:
     """Build the plan: the candidates, and the baselines that the request or the gate names, each under each model.
 
@@ -73,12 +94,12 @@ def build_plan(
         suite: as it is to be run.
         dataset: the cases.
         candidates: without a model.
-        baseline: a version or a label to compare with, besides those that the gate names.
+        baselines: to compare with, besides the labels that the gate names.
 
     Raises:
         NotFound: when the request's baseline is unknown.
     """
-    variants, missing = _variants(registry, suite, candidates, baseline)
+    variants, missing = _variants(registry, suite, candidates, baselines)
     unit = registry.unit
     collections = (variant.collection for variant in variants)
     digests = collection_digests(unit.session, unit.caller.project, collections)
@@ -86,32 +107,37 @@ def build_plan(
         replace(variant, context_digest=digests.get(variant.collection)) if variant.collection else variant
         for variant in variants
     ]
+    under_models = [_under(variant, model, suite.models) for variant in variants for model in suite.models]
+    recorded, outputs = baselines.recorded, dict[str, DatasetRef]()
+    if recorded is not None:
+        under_models.append(recorded.variant(suite.prompt or ""))
+        outputs[PRODUCTION] = recorded.outputs_reference
     return Plan(
         suite=suite_to_json(suite),
         suite_digest=suite_digest(suite),
         dataset=DatasetRef(dataset.id, dataset.name, dataset.number, dataset.digest, dataset.cases),
-        variants=tuple(_under(variant, model, suite.models) for variant in variants for model in suite.models),
+        variants=tuple(under_models),
         repeats=suite.repeats,
         concurrency=suite.concurrency or unit.settings.concurrency,
         missing=missing,
+        outputs=outputs,
+        traffic=None if recorded is None else recorded.traffic,
     )
 
 
 def _variants(
-    registry: Registry, suite: Suite, candidates: Sequence[Variant], baseline: int | str | None
+    registry: Registry, suite: Suite, candidates: Sequence[Variant], baselines: Baselines
 ) -> tuple[list[Variant], tuple[str, ...]]:
     """Return the candidates with the baselines, and the labels that no version has.
 
     A baseline with the content of another variant is not run twice; that variant gets its reference.
     """
     variants, missing = list(candidates), []
-    requested = [baseline] if baseline is not None else []
-    gated = [demand.not_worse_than for demand in suite.gate if demand.not_worse_than is not None]
-    for reference in dict.fromkeys([*requested, *gated]):
+    for reference in baselines.references(suite):
         try:
             version = _variant(registry, suite.prompt or "", reference, VariantRole.BASELINE)
         except NotFound:
-            if reference == baseline:
+            if reference == baselines.reference:
                 raise
             missing.append(str(reference))
             continue

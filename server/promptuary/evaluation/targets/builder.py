@@ -52,6 +52,14 @@ class TargetBuilder:
             applications[target.variant_name] = PreparedApplication(self._application(target, plan), prompt, self.ends_run)
         return ApplicationTarget(applications)
 
+    def build_recorded(self, plan: Plan) -> ApplicationTarget:
+        """Build what returns the answers of production of a run; each case without one has an error of its own."""
+        recorded = {
+            name: PreparedApplication(RecordedOutputs(self._outputs(dataset)), ends_run=False)
+            for name, dataset in plan.outputs.items()
+        }
+        return ApplicationTarget(recorded)
+
     def _application(self, target: TargetSpec, plan: Plan) -> Application:
         if target.http is not None:
             return HttpApplication.build(target, self.permissions, plan.concurrency, self.engine)

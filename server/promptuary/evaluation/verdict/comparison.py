@@ -14,6 +14,7 @@ from promptuary.statistics.bootstrap import cluster_bootstrap
 from promptuary.statistics.interval import Interval
 from promptuary.statistics.mean_interval import mean_interval
 from promptuary.statistics.paired import holm_adjusted, mcnemar_exact, paired_difference
+from promptuary.statistics.weighted import is_even, weighted_difference, weighted_mean
 
 CONFIDENCE_LEVEL = 0.95
 FEW_CLUSTERS = 15
@@ -49,15 +50,22 @@ class SamplingDesign:
         clusters: the cluster of each case.
         order: the cases' order in a run that may stop early, as far as it is complete; then every interval is valid at each
             interim analysis.
+        weights: how many cases each case stands for; 1 for one without an entry.
     """
 
     clusters: CaseClusters = field(default_factory=dict)
     order: CaseOrder | None = None
+    weights: Mapping[str, float] = field(default_factory=dict)
 
     def cluster_codes(self, cases: Collection[str]) -> list[str | None] | None:
         """Return the cluster of each case, or None where all cases are independent."""
         codes = [self.clusters.get(case) for case in cases]
         return codes if any(cluster is not None for cluster in codes) else None
+
+    def case_weights(self, cases: Collection[str]) -> list[float] | None:
+        """Return the weight of each case, or None where all weigh the same."""
+        weights = [self.weights.get(case, 1.0) for case in cases] if self.weights else []
+        return None if not weights or is_even(weights) else weights
 
 
 @dataclass(frozen=True)
@@ -100,6 +108,7 @@ def metric_interval(scores: MetricScores, design: SamplingDesign, level: float =
     """Compute the interval of the mean over cases.
 
     With few clusters, it is that of the cluster bootstrap. In a run that may stop early, the mean is over units of the order.
+    Where cases have different weights, it is that of the weighted mean.
 
     Args:
         scores: with one case at least.
@@ -109,6 +118,8 @@ def metric_interval(scores: MetricScores, design: SamplingDesign, level: float =
     if design.order is not None and (sequential := design.order.interval(scores.means, level)) is not None:
         return sequential
     values, codes = list(scores.means.values()), design.cluster_codes(scores.means)
+    if (weights := design.case_weights(scores.means)) is not None:
+        return weighted_mean(values, weights, clusters=codes, level=level)
     interval = mean_interval(values, clusters=codes, level=level)
     if interval.method != "cluster-robust" or not _has_few_clusters(interval):
         return interval
@@ -126,6 +137,8 @@ def difference_interval(pair: PairedScores, design: SamplingDesign, level: float
     if design.order is not None and (sequential := design.order.interval(pair.differences, level, -1.0)) is not None:
         return sequential
     codes = design.cluster_codes(pair.cases)
+    if (weights := design.case_weights(pair.cases)) is not None:
+        return weighted_difference(*pair.sides, weights, clusters=codes, level=level)
     interval = paired_difference(*pair.sides, clusters=codes, level=level)
     if interval.method != "paired-cluster-robust" or not _has_few_clusters(interval):
         return interval
@@ -137,10 +150,12 @@ def difference_interval(pair: PairedScores, design: SamplingDesign, level: float
 def difference_p_value(pair: PairedScores, design: SamplingDesign) -> float | None:
     """Compute McNemar's exact p-value that gains and losses are equally likely.
 
-    None for a run that may stop early, for clustered cases, and for scores other than 0 and 1.
+    None for a run that may stop early, for clustered or weighted cases, and for scores other than 0 and 1.
     """
     sides = pair.sides
     if design.order is not None or not pair.cases or design.cluster_codes(pair.cases) is not None:
+        return None
+    if design.case_weights(pair.cases) is not None:
         return None
     if not all(value in (0.0, 1.0) for side in sides for value in side):
         return None

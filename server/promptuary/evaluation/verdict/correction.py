@@ -81,7 +81,7 @@ class LabelCorrections:
             return checked
         scores = JudgedCases([values[unit] for unit in chosen.units], _labels(chosen))
         try:
-            return corrected_mean(scores, LabelDesign(checked, self._clusters(chosen.units)), level=level)
+            return corrected_mean(scores, self._label_design(chosen.units, checked), level=level)
         except TooFewLabelsError as error:
             return Uncorrected(str(error), chosen.labels, error.missing)
 
@@ -103,7 +103,7 @@ class LabelCorrections:
             return corrected_difference(
                 JudgedCases([first[unit] for unit in units], own),
                 JudgedCases([second[unit] for unit in units], other),
-                LabelDesign(checked, self._clusters(units)),
+                self._label_design(units, checked),
                 level=level,
             )
         except TooFewLabelsError as error:
@@ -128,6 +128,10 @@ class LabelCorrections:
             self._values[key] = dict(self._aggregate.variants[variant].unit_values(metric))
         return self._values[key]
 
+    def _label_design(self, units: Sequence[Unit], chances: Sequence[float]) -> LabelDesign:
+        weights = self._design.case_weights([case for case, _ in units])
+        return LabelDesign(chances, self._clusters(units), weights=weights)
+
     def _clusters(self, units: Sequence[Unit]) -> list[Hashable] | None:
         """Return what each unit shares with others: the cluster of its case, else the case where it has repeats."""
         clusters = self._design.clusters
@@ -139,11 +143,11 @@ class LabelCorrections:
 
 
 def compared_variants(variants: Sequence[Variant]) -> Iterator[tuple[Variant, Variant]]:
-    """Yield each candidate with each baseline of its model."""
+    """Yield each candidate with each baseline of its model, and with what production answered."""
     for candidate in variants:
         for baseline in variants:
             roles = candidate.role, baseline.role
-            if roles == (VariantRole.CANDIDATE, VariantRole.BASELINE) and candidate.model == baseline.model:
+            if roles == (VariantRole.CANDIDATE, VariantRole.BASELINE) and baseline.model in ("", candidate.model):
                 yield candidate, baseline
 
 

@@ -226,7 +226,8 @@ def _check_against_baseline(
 
 
 def _find_baseline(variants: Sequence[Variant], label: str, model: str) -> Variant | None:
-    return next((variant for variant in variants if label in variant.references and variant.model == model), None)
+    named = [variant for variant in variants if label in variant.references and variant.model in ("", model)]
+    return next((variant for variant in named if variant.is_recorded), next(iter(named), None))
 
 
 def _unscored(spec: GateSpec, candidate: Variant, baseline: Variant | None = None) -> SettledCheck:
@@ -248,7 +249,8 @@ def _judge(check: IntervalCheck, *, proven_regression: bool) -> GateResult:
     subject = f"{check.spec.metric} of {check.candidate.name}{difference}"
     unpaired = f" ({check.unpaired} more have a score on one side only)" if check.unpaired else ""
     corrected = f", corrected by {check.correction.labels} labels" if check.correction else ""
-    sentence = f"{subject} is {figures} over {interval.n} cases{unpaired}{corrected}; {reason}"
+    weighted = "" if interval.effective is None else f", weighted, as {interval.effective:.0f} of equal weight"
+    sentence = f"{subject} is {figures} over {interval.n} cases{unpaired}{weighted}{corrected}; {reason}"
     return _gate_result(check, IntervalFigures.model_validate(interval), verdict, sentence, missing)
 
 

@@ -14,7 +14,7 @@ from promptuary.prompt.canonical_json import json_identity
 
 EXAMPLES_LIMIT = 5
 """The most ids that are named for one reason."""
-_NOT_CONTENT = frozenset({"id", "cluster", "tags", "metadata"})
+_NOT_CONTENT = frozenset({"id", "cluster", "tags", "metadata", "weight"})
 
 
 class UnpairedReason(StrEnum):

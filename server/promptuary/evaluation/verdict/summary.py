@@ -38,10 +38,12 @@ class SummaryContext:
     Attributes:
         order: of a run that may stop early, as far as it is complete; cases beyond it are left out of every mean.
         labels: what people decided on the results of each judged metric; a judge without an entry has no label.
+        weights: of cases that do not weigh 1.
     """
 
     order: CaseOrder | None = None
     labels: Mapping[str, MetricLabels] = field(default_factory=dict)
+    weights: Mapping[str, float] = field(default_factory=dict)
 
 
 _NO_CONTEXT = SummaryContext()
@@ -69,7 +71,7 @@ def summarise(
     gated = {demand.metric for demand in suite.gate}
     names = [variant.name for variant in plan.variants]
     aggregate = RunAggregate.of(results, names, plan.repeats, _with_totals(scorers), gated)
-    metrics, design = _with_totals([*scorers, *aggregate.extra_metrics]), SamplingDesign(clusters, order)
+    metrics, design = _with_totals([*scorers, *aggregate.extra_metrics]), SamplingDesign(clusters, order, context.weights)
     scores = {(name, metric): own.scores(metric) for name, own in aggregate.variants.items() for metric in metrics}
     judges = judges_of(suite.scorers)
     labels = {metric: context.labels.get(metric) or unlabelled(judge, MINIMUM_LABELS) for metric, judge in judges.items()}

@@ -11,10 +11,10 @@ from promptuary.statistics.agreement import Agreement, DistanceMetric, krippendo
 from promptuary.statistics.interval import Interval
 from promptuary.statistics.judges.label_sample import LabelDesign, LabelSample
 from promptuary.statistics.mean import exact_mean
-from promptuary.statistics.mean_interval import SCARCE, is_rare, mean_interval, wilson_interval
-from promptuary.statistics.paired import paired_difference
+from promptuary.statistics.mean_interval import SCARCE, is_rare, wilson_interval
 from promptuary.statistics.sample import UNIT_RANGE, Floats, ScoreRange, all_within, checked_range, finite_array
-from promptuary.statistics.weighted import difference_bounds
+from promptuary.statistics.weighted import difference_bounds, weighted_difference, weighted_mean
+from promptuary.statistics.weighted_sample import WeightedSample
 
 _LABELS_TOLERANCE = 0.25
 """The precision of a predicted number of labels."""
@@ -116,8 +116,10 @@ def corrected_mean(
     _same_cases(len(scores), len(truth))
     draw = LabelSample.of(drawn, design)
     _on_scale((low, high), scores, truth[draw.drawn])
-    raw = mean_interval(judged.scores, clusters=design.clusters, level=level, bounds=bounds)
-    estimation = _Estimation(scores, truth, draw, raw, high - low, (low, high))
+    weights = design.weights or [1.0] * len(scores)
+    raw = weighted_mean(judged.scores, weights, clusters=design.clusters, level=level, bounds=bounds)
+    whole = WeightedSample.of_weights(weights, design.clusters)
+    estimation = _Estimation(scores, truth, draw, whole, raw, (low, high))
     if estimation.rare_disagreement():
         return estimation.nearly_perfect()
     rare = min(draw.touched(truth != low), draw.touched(truth != high))
@@ -170,10 +172,13 @@ def corrected_difference(
     baseline_scores = finite_array(baseline.scores, "judged score")
     truths = (candidate_truth[draw.drawn], baseline_truth[draw.drawn])
     _on_scale((low, high), candidate_scores, baseline_scores, *truths)
-    raw = paired_difference(candidate.scores, baseline.scores, clusters=design.clusters, level=level, bounds=bounds)
+    weights = design.weights or [1.0] * len(candidate_scores)
+    sides = candidate.scores, baseline.scores
+    raw = weighted_difference(*sides, weights, clusters=design.clusters, level=level, bounds=bounds)
+    whole = WeightedSample.of_weights(weights, design.clusters)
     width = high - low
     differences = (candidate_scores - baseline_scores, candidate_truth - baseline_truth)
-    estimation = _Estimation(*differences, draw, raw, width, (-width, width))
+    estimation = _Estimation(*differences, draw, whole, raw, (-width, width))
     if estimation.rare_disagreement():
         return estimation.nearly_perfect()
     rare = draw.touched(estimation.truth != 0.0)
@@ -200,8 +205,8 @@ class _Estimation:
     scores: Floats
     truth: Floats
     draw: LabelSample
+    whole: WeightedSample
     raw: Interval
-    width: float
     limits: ScoreRange
 
     def rare_disagreement(self) -> bool:
@@ -218,7 +223,7 @@ class _Estimation:
         """Return each case's contribution to the estimate, and the λ that minimises their variance."""
         draw = self.draw
         labels = draw.contributions(self.truth)
-        shift = self.scores - draw.contributions(self.scores)
+        shift = self.whole.contributions(self.scores) - draw.contributions(self.scores)
         sample = draw.sample(labels)
         shift_sums, label_sums = sample.sums(shift - shift.mean()), sample.sums(labels - labels.mean())
         variance = float(shift_sums @ shift_sums)
@@ -286,7 +291,9 @@ class _Estimation:
     def _correction(self, corrected: "_Corrected", half_width_at: Callable[[float], float]) -> Correction:
         estimate = min(self.limits[1], max(self.limits[0], corrected.estimate))
         low, high = min(estimate, max(self.limits[0], corrected.low)), max(estimate, min(self.limits[1], corrected.high))
-        interval = Interval(estimate, low, high, self.raw.level, corrected.method, self.raw.n, self.raw.clusters)
+        interval = Interval(
+            estimate, low, high, self.raw.level, corrected.method, self.raw.n, self.raw.clusters, self.raw.effective
+        )
         drawn = self.draw.drawn
         pair = (self.scores[drawn].tolist(), self.truth[drawn].tolist())
         agreement = krippendorff_alpha(pair, metric=DistanceMetric.INTERVAL)

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from promptuary.statistics.sample import ClusteredSample
-from promptuary.statistics.weighted_sample import WeightedSample
+from promptuary.statistics.weighted_sample import WeightedSample, checked_weights
 
 MINIMUM_LABELS = 30
 MINIMUM_CLUSTERS = 5
@@ -36,11 +36,13 @@ class LabelDesign:
             two versions are compared, both outputs of a case are drawn together.
         clusters: the cluster of each case, in the same order; None for a case that stands alone, or for no clusters at all.
         minimum: the smallest number of labelled cases that is accepted, ≥ 10; below about 30 the tuned interval is too narrow.
+        weights: how many cases each case stands for, labelled or not, above 0; None where all stand for the same number.
     """
 
     probabilities: Sequence[float]
     clusters: Sequence[Hashable] | None = None
     minimum: int = MINIMUM_LABELS
+    weights: Sequence[float] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,6 +97,10 @@ class LabelSample(WeightedSample):
                 f"{absent} cases were certain to be drawn but have no label; label them, for leaving them out biases the rest."
             )
         expansion = np.where(mask, 1 / chances, 0.0)
+        if design.weights is not None:
+            if len(design.weights) != len(drawn):
+                raise ValueError(f"There are {len(drawn)} cases but {len(design.weights)} weights; pass one a case.")
+            expansion = expansion * checked_weights(design.weights)
         groups = count
         if clusters is not None:
             groups = ClusteredSample.of(mask.astype(float).tolist(), clusters).touched(mask)
