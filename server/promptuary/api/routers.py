@@ -27,6 +27,7 @@ from promptuary.registry.routes import router as registry_routes
 from promptuary.review.routes import routers as review_routes
 from promptuary.scheduling.routes import router as schedule_routes
 from promptuary.search.routes import router as search_routes
+from promptuary.traffic.intake.routes import langfuse_router as langfuse_intake_routes
 from promptuary.traffic.routes import routers as traffic_routes
 from promptuary.webhooks.routes import router as webhook_routes
 
@@ -54,6 +55,7 @@ SELF_AUTHENTICATED: tuple[APIRouter, ...] = (oidc_routes, exchange_router)
 """The routers whose requests contain the proof of who sends them: what an issuer signed. They take no key."""
 COMPATIBLE: tuple[APIRouter, ...] = (
     langfuse_routes,
+    langfuse_intake_routes,
     mlflow_routes,
     langsmith_routes,
     phoenix_routes,

@@ -248,6 +248,17 @@ def test_a_moved_call_takes_all_its_counts_along(traffic: Traffic) -> None:
     assert {name: getattr(after, name) for name in names} == {name: getattr(before, name) for name in names}
 
 
+def test_a_late_parent_brings_the_variables_of_its_prompt(traffic: Traffic) -> None:
+    traffic.take(calls(call(2, None, under=1, contents=replace(CONTENTS, variables=None))))
+    late = replace(link(1, prompt=TRIAGE), variables={"ticket": "ann@example.org"})
+    traffic.take(links(late))
+    (row,) = traffic.rows()
+    variables = decode_contents(row.contents or b"").variables
+    assert variables is not None
+    assert "ann@example.org" not in str(variables)
+    assert (row.is_replayable, traffic.hours()[0][1].replayable, traffic.hours()[0][1].redacted) == (True, 1, 1)
+
+
 def test_a_call_is_moved_once(traffic: Traffic) -> None:
     traffic.take(calls(call(2, None, under=1)))
     traffic.take(links(link(1, prompt=TRIAGE)))

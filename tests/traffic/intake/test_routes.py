@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
+from factories.reported_calls import TRACE, span
 from traffic.intake.conftest import Traffic
 
 Headers = Callable[..., dict[str, str]]
-PATHS = ("/v1/observations",)
+PATHS = ("/v1/otlp/v1/traces", "/v1/otlp/v1/logs", "/v1/otlp/v1/metrics", "/api/public/otel/v1/traces", "/v1/observations")
 JSON = {"Content-Type": "application/json"}
 PROTOBUF = {"Content-Type": "application/x-protobuf"}
 OBSERVATION = {
@@ -36,6 +37,36 @@ def sender(bearer: Headers) -> dict[str, str]:
 
 def batch(*observations: dict[str, Any]) -> dict[str, Any]:
     return {"observations": list(observations)}
+
+
+def exported(number: int, **attributes: Any) -> dict[str, Any]:
+    """Return a request of OTLP in JSON with one call that names its prompt."""
+    values = {
+        "gen_ai.operation.name": "chat",
+        "gen_ai.request.model": "small",
+        "gen_ai.prompt.name": "support.triage",
+        "gen_ai.prompt.version": "1",
+    } | attributes
+    return {
+        "resourceSpans": [
+            {
+                "scopeSpans": [
+                    {
+                        "spans": [
+                            {
+                                "traceId": TRACE,
+                                "spanId": span(number),
+                                "name": "chat small",
+                                "startTimeUnixNano": "1772452740000000000",
+                                "endTimeUnixNano": "1772452740200000000",
+                                "attributes": [{"key": name, "value": {"stringValue": text}} for name, text in values.items()],
+                            }
+                        ]
+                    }
+                ]
+            }
+        ]
+    }
 
 
 def test_a_batch_of_the_own_form_is_taken(api: Any, sender: dict[str, str], traffic: Traffic) -> None:
@@ -105,19 +136,46 @@ def test_a_body_over_the_limit_is_refused(api: Any, app: Any, sender: dict[str, 
 
 def test_a_small_body_that_decompresses_beyond_the_limit_is_refused(api: Any, app: Any, sender: dict[str, str]) -> None:
     body = gzip.compress(b" " * (app.services.settings.traffic_body_limit + 1))
-    response = api.post("/v1/observations", headers=sender | JSON | {"Content-Encoding": "gzip"}, content=body)
+    response = api.post("/v1/otlp/v1/traces", headers=sender | JSON | {"Content-Encoding": "gzip"}, content=body)
     assert (response.status_code, response.json()["code"]) == (413, "body_too_large")
 
 
 @pytest.mark.parametrize("body", [b"no gzip", gzip.compress(b"{}")[:-4], gzip.compress(b"{}") + b"more"])
 def test_a_body_that_is_not_one_whole_gzip_is_refused(api: Any, sender: dict[str, str], body: bytes) -> None:
-    response = api.post("/v1/observations", headers=sender | JSON | {"Content-Encoding": "gzip"}, content=body)
+    response = api.post("/v1/otlp/v1/traces", headers=sender | JSON | {"Content-Encoding": "gzip"}, content=body)
     assert (response.status_code, response.json()["code"]) == (400, "malformed_body")
 
 
+def test_spans_in_json_are_taken_and_answered_in_json(api: Any, sender: dict[str, str], traffic: Traffic) -> None:
+    response = api.post("/v1/otlp/v1/traces", headers=sender, json=exported(1))
+    assert (response.status_code, response.headers["content-type"]) == (200, "application/json")
+    assert response.json() in ({}, {"partialSuccess": {}})
+    assert traffic.counted() == {(1, ""): 1}
+
+
+def test_a_compressed_body_is_taken(api: Any, sender: dict[str, str], traffic: Traffic) -> None:
+    body = gzip.compress(json.dumps(exported(1)).encode())
+    headers = sender | JSON | {"Content-Encoding": "gzip"}
+    assert api.post("/v1/otlp/v1/traces", headers=headers, content=body).status_code == 200
+    assert traffic.counted() == {(1, ""): 1}
+
+
+@pytest.mark.parametrize("path", PATHS[:4])
+def test_an_empty_protobuf_is_answered_as_protobuf(api: Any, sender: dict[str, str], path: str) -> None:
+    response = api.post(path, headers=sender | PROTOBUF, content=b"")
+    assert (response.status_code, response.headers["content-type"]) == (200, "application/x-protobuf")
+
+
+def test_langfuses_path_takes_the_key_as_the_password(api: Any, key: Callable[..., str], traffic: Traffic) -> None:
+    path = "/api/public/otel/v1/traces"
+    assert api.post(path, auth=("pk", key("service")), json=exported(1)).status_code == 200
+    assert traffic.counted() == {(1, ""): 1}
+    assert api.post(path, auth=("pk", "wrong"), json=exported(1)).status_code == 401
+
+
 def test_the_key_comes_in_langsmiths_header(api: Any, key: Callable[..., str], traffic: Traffic) -> None:
-    response = api.post("/v1/observations", headers={"x-api-key": key("service")}, json=batch(OBSERVATION))
-    assert response.status_code == 202
+    response = api.post("/v1/otlp/v1/traces", headers={"x-api-key": key("service")}, json=exported(1))
+    assert response.status_code == 200
     assert traffic.counted() == {(1, ""): 1}
 
 

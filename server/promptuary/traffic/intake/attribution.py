@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from promptuary.traffic.calls.model_call import Attribution, ModelCall, PromptMark
 from promptuary.traffic.intake.prompt_resolution import WITHOUT_PROMPT, CountedPrompt, resolve_marks
-from promptuary.traffic.intake.span_graph import SpanGraph
+from promptuary.traffic.intake.span_graph import NamedPrompt, SpanGraph
 from promptuary.traffic.intake.taking import Taking
 from promptuary.traffic.settings.rule import find_rule
 
@@ -36,12 +36,14 @@ def with_ancestors(calls: Sequence[ModelCall], graph: SpanGraph) -> list[ModelCa
         if call.prompt is None and call.trace_id is not None and call.parent_span_id is not None
     }
     marks = graph.find_marks(starts) if starts else {}
-    return [
-        replace(call, prompt=marks[call.key], attribution=Attribution.ANCESTOR)
-        if call.prompt is None and call.key in marks
-        else call
-        for call in calls
-    ]
+    return [_with_prompt(call, marks[call.key]) if call.prompt is None and call.key in marks else call for call in calls]
+
+
+def _with_prompt(call: ModelCall, named: NamedPrompt) -> ModelCall:
+    contents = call.contents
+    if contents.variables is None:
+        contents = replace(contents, variables=named.variables)
+    return replace(call, prompt=named.mark, attribution=Attribution.ANCESTOR, contents=contents)
 
 
 def _with_rule(taking: Taking, call: ModelCall) -> ModelCall:

@@ -40,5 +40,5 @@ class ThreadIntake:
         """End nothing: no thread lasts longer than its request."""
 
     def _take(self, request: IntakeRequest) -> IntakeReport:
-        reading = read_request(request, self.intake.settings.traffic_body_limit)
+        reading = read_request(request, self.intake.settings)
         return self.intake.take(request.project, reading)

@@ -5,12 +5,12 @@ from dataclasses import replace
 from typing import Any
 
 from promptuary.traffic.calls.contents_codec import decode_contents, encode_contents
-from promptuary.traffic.calls.model_call import Attribution, ModelCall, PromptMark, TokenCounts
+from promptuary.traffic.calls.model_call import Attribution, ModelCall, TokenCounts
 from promptuary.traffic.counters.counts import CountedCall
 from promptuary.traffic.counters.store import SeriesHour, require_series
 from promptuary.traffic.intake.counting import redact, series_key
 from promptuary.traffic.intake.prompt_resolution import CountedPrompt, MissingPrompt, resolve_marks
-from promptuary.traffic.intake.span_graph import SpanGraph
+from promptuary.traffic.intake.span_graph import NamedPrompt, SpanGraph
 from promptuary.traffic.intake.store import WaitingCall, calls_by_response, calls_without_prompt, change_calls
 from promptuary.traffic.intake.taking import Taking, hour_of
 
@@ -29,7 +29,11 @@ def move_by_spans(taking: Taking, traces: set[str], graph: SpanGraph) -> int:
 
 def move_by_second_reports(taking: Taking, calls: Sequence[ModelCall]) -> int:
     """Move waiting calls without a prompt that a second report, with the same response id, attributes to one."""
-    marks = {call.response_id: call.prompt for call in calls if call.prompt is not None and call.response_id is not None}
+    marks = {
+        call.response_id: NamedPrompt(call.prompt, call.contents.variables)
+        for call in calls
+        if call.prompt is not None and call.response_id is not None
+    }
     waiting = {
         call.id: call
         for call in calls_by_response(taking.session, taking.project, marks.keys())
@@ -38,41 +42,46 @@ def move_by_second_reports(taking: Taking, calls: Sequence[ModelCall]) -> int:
     return _move(taking, waiting, {number: marks[call.response_id or ""] for number, call in waiting.items()}, Attribution.SPAN)
 
 
-def _move(taking: Taking, waiting: Mapping[str, WaitingCall], marks: Mapping[str, PromptMark], attribution: Attribution) -> int:
-    prompts = resolve_marks(taking.session, taking.project, set(marks.values())) if marks else {}
-    known = {number: prompt for number, mark in marks.items() if (prompt := prompts[mark]).prompt_id is not None}
+def _move(
+    taking: Taking, waiting: Mapping[str, WaitingCall], marks: Mapping[str, NamedPrompt], attribution: Attribution
+) -> int:
+    prompts = resolve_marks(taking.session, taking.project, {named.mark for named in marks.values()}) if marks else {}
+    known = {number: prompt for number, named in marks.items() if (prompt := prompts[named.mark]).prompt_id is not None}
     if not known:
         return 0
     keys = {number: series_key(prompt, _model(waiting[number])) for number, prompt in known.items()}
     ids = require_series(taking.session, taking.project, set(keys.values()))
     changes = []
     for number, prompt in known.items():
-        call = waiting[number]
-        changed = _changed(taking, call, prompt, attribution)
-        hour = hour_of(call.at)
-        taking.counts[SeriesHour(call.series_id, hour)].add(_counted(call), -1)
-        taking.counts[SeriesHour(ids[keys[number]], hour)].add(replace(_counted(call), redacted=changed["redacted"]))
-        changes.append(changed | {"series_id": ids[keys[number]]})
+        call, series = waiting[number], ids[keys[number]]
+        changed = _changed(taking, call, prompt, marks[number].variables)
+        hour, before = hour_of(call.at), _counted(call)
+        taking.counts[SeriesHour(call.series_id, hour)].add(before, -1)
+        after = replace(before, redacted=changed["redacted"], is_replayable=changed["is_replayable"])
+        taking.counts[SeriesHour(series, hour)].add(after)
+        details = call.details | {"attribution": attribution.value}
+        changes.append(changed | {"series_id": series, "details": details})
     change_calls(taking.session, changes)
     return len(changes)
 
 
-def _changed(taking: Taking, call: WaitingCall, prompt: CountedPrompt, attribution: Attribution) -> dict[str, Any]:
+def _changed(taking: Taking, call: WaitingCall, prompt: CountedPrompt, variables: Mapping[str, Any] | None) -> dict[str, Any]:
     """Return what is stored of a call with its prompt; its contents are redacted again, by what the version declares."""
     contents, redacted = call.contents, call.redacted
     if contents is not None:
-        reported = ModelCall(key="", at=call.at, contents=decode_contents(contents))
-        cleaned, removed = redact(taking, reported, prompt)
+        before = decode_contents(contents)
+        if before.variables is None:
+            before = replace(before, variables=variables)
+        cleaned, removed = redact(taking, ModelCall(key="", at=call.at, contents=before), prompt)
         contents = encode_contents(cleaned.contents) if cleaned.contents.is_complete else None
         redacted += removed
     return {
         "of_id": call.id,
         "prompt_id": prompt.prompt_id,
         "version": prompt.version,
-        "details": call.details | {"attribution": attribution.value},
         "contents": contents,
         "redacted": redacted,
-        "is_replayable": call.is_replayable,
+        "is_replayable": call.is_replayable or variables is not None,
     }
 
 

@@ -5,8 +5,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from promptuary.core.errors import BodyTooLarge, MalformedBody
+from promptuary.core.settings import Settings
 from promptuary.traffic.calls.model_call import TrafficReading
 from promptuary.traffic.intake.observations.reading import read_observations
+from promptuary.traffic.otlp.logs import read_logs
+from promptuary.traffic.otlp.traces import read_traces
+from promptuary.traffic.otlp.wire.spans import ReadingLimits
 
 _GZIP = 16 + zlib.MAX_WBITS
 
@@ -14,6 +18,8 @@ _GZIP = 16 + zlib.MAX_WBITS
 class RequestKind(StrEnum):
     """What a body contains."""
 
+    TRACES = "traces"
+    LOGS = "logs"
     OBSERVATIONS = "observations"
 
 
@@ -36,18 +42,23 @@ class IntakeRequest:
     is_gzip: bool = False
 
 
-def read_request(request: IntakeRequest, limit: int) -> TrafficReading:
+def read_request(request: IntakeRequest, settings: Settings) -> TrafficReading:
     """Return what a request contains.
 
     Args:
         request: the request.
-        limit: of the decompressed body, in bytes.
+        settings: contain the limits of the decompressed body and of its spans.
 
     Raises:
         MalformedBody, BodyTooLarge, InvalidRequest: for a body that cannot be read.
     """
-    body = decompress(request.body, limit) if request.is_gzip else request.body
+    body = decompress(request.body, settings.traffic_body_limit) if request.is_gzip else request.body
+    limits = ReadingLimits(spans=settings.traffic_span_limit)
     match request.kind:
+        case RequestKind.TRACES:
+            return read_traces(body, request.is_json, limits)
+        case RequestKind.LOGS:
+            return read_logs(body, request.is_json, limits)
         case RequestKind.OBSERVATIONS:
             return read_observations(body)
 

@@ -1,6 +1,8 @@
 """The spans around calls: those of the request, and those that wait from earlier ones."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from promptuary.core.database import Session
 from promptuary.traffic.calls.model_call import ModelCall, PromptMark, SpanLink
@@ -9,6 +11,14 @@ from promptuary.traffic.intake.store import WaitingSpan, find_spans
 
 _DEPTH_LIMIT = 100
 """The most spans between a call and the one that names its prompt: a circle of parents ends there."""
+
+
+@dataclass(frozen=True, slots=True)
+class NamedPrompt:
+    """The prompt that a span names, with the values of its variables where the span has them."""
+
+    mark: PromptMark
+    variables: Mapping[str, Any] | None = None
 
 
 class SpanGraph:
@@ -20,16 +30,16 @@ class SpanGraph:
         self._project = project
         self._spans: dict[int, WaitingSpan] = {}
         for link in links:
-            self._add(link.trace_id, link.span_id, link.parent_span_id, link.prompt)
+            self._add(link)
         for call in calls:
             if call.trace_id is not None and call.span_id is not None:
-                self._add(call.trace_id, call.span_id, call.parent_span_id, call.prompt)
+                self._add(SpanLink(call.trace_id, call.span_id, call.parent_span_id, call.prompt, call.contents.variables))
         self.own = [span for span in self._spans.values() if span.parent is not None or span.prompt is not None]
         """The spans of the request that may be around a call of another one."""
 
-    def find_marks(self, starts: Mapping[str, tuple[str, str]]) -> dict[str, PromptMark]:
+    def find_marks(self, starts: Mapping[str, tuple[str, str]]) -> dict[str, NamedPrompt]:
         """Return the prompt that the nearest span names, for each start: a trace, and the span to begin with."""
-        marks: dict[str, PromptMark] = {}
+        marks: dict[str, NamedPrompt] = {}
         current = {key: span_digest(self._project, *start) for key, start in starts.items()}
         for _ in range(_DEPTH_LIMIT):
             self._load(current.values())
@@ -39,7 +49,7 @@ class SpanGraph:
                 if span is None:
                     continue
                 if span.prompt is not None:
-                    marks[key] = span.prompt
+                    marks[key] = NamedPrompt(span.prompt, span.variables)
                 elif span.parent is not None:
                     following[key] = span.parent
             if not following:
@@ -47,10 +57,10 @@ class SpanGraph:
             current = following
         return marks
 
-    def _add(self, trace_id: str, span_id: str, parent_span_id: str | None, prompt: PromptMark | None) -> None:
-        span = span_digest(self._project, trace_id, span_id)
-        parent = None if parent_span_id is None else span_digest(self._project, trace_id, parent_span_id)
-        self._spans[span] = WaitingSpan(span, parent, prompt)
+    def _add(self, link: SpanLink) -> None:
+        span = span_digest(self._project, link.trace_id, link.span_id)
+        parent = None if link.parent_span_id is None else span_digest(self._project, link.trace_id, link.parent_span_id)
+        self._spans[span] = WaitingSpan(span, parent, link.prompt, link.variables)
 
     def _load(self, digests: Iterable[int]) -> None:
         """Load spans of earlier requests."""

@@ -4,7 +4,7 @@ Every report runs them, so that each is one statement for a whole request, which
 """
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -29,11 +29,15 @@ _TEXTS = {"sqlite": _SELECTED["sqlite"], "postgresql": "(SELECT unnest(CAST(:val
 
 @dataclass(frozen=True, slots=True)
 class WaitingSpan:
-    """A span that waits for calls inside it, as digests; `prompt` is what it names."""
+    """A span around calls, as digests; `prompt` is what it names.
+
+    `variables` are those of the prompt, of a span of the same request: they are people's data, and do not wait with it.
+    """
 
     span: int
     parent: int | None
     prompt: PromptMark | None
+    variables: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)

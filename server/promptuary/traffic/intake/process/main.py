@@ -86,7 +86,7 @@ class IntakeProgram:
         replies: dict[int, Reply] = {}
         readings: list[tuple[RequestMessage, TrafficReading]] = []
         for message in group:
-            reading = _attempt(partial(read_request, message.request, self._intake.settings.traffic_body_limit))
+            reading = _attempt(partial(read_request, message.request, self._intake.settings))
             if isinstance(reading, TrafficReading):
                 readings.append((message, reading))
             else:
