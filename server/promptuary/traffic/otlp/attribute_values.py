@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from math import isfinite
 from typing import Any
 
-from promptuary.prompt.text import replace_refused
+from promptuary.prompt.text import refused_position, replace_refused
 
 TEXT_LIMIT = 1000
 """Characters of a name or an id; a longer one is cut."""
@@ -51,20 +51,25 @@ def unquoted(value: Any) -> Any:
 def first_text(attributes: Mapping[str, Any], *names: str) -> str | None:
     """Return the first of these attributes that is a text."""
     for name in names:
-        if name in attributes and (text := short_text(unquoted(attributes[name]))) is not None:
-            return text
+        if name in attributes:
+            value = attributes[name]
+            # Nearly every value is a short plain text: the quick way for it.
+            if type(value) is str and value and value[0] != '"' and len(value) <= TEXT_LIMIT and value.isprintable():
+                return value
+            if (text := short_text(unquoted(value))) is not None:
+                return text
     return None
 
 
 def count(value: Any) -> int | None:
     """Return a number of tokens; None for an unknown one, which is never 0."""
-    if isinstance(value, bool):
-        return None
+    if type(value) is int:
+        return value if 0 <= value <= COUNT_LIMIT else None
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 16:
         value = int(value)
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    return value if isinstance(value, int) and 0 <= value <= COUNT_LIMIT else None
+    return value if type(value) is int and 0 <= value <= COUNT_LIMIT else None
 
 
 def first_count(attributes: Mapping[str, Any], *names: str) -> int | None:
@@ -132,7 +137,14 @@ def parse_json(value: Any) -> Any:
     if value.count("[") + value.count("{") > DEPTH_LIMIT and _depth(parsed) > DEPTH_LIMIT:
         raise CutJson
     # Only an escape brings in a character that the text itself does not have.
-    return _cleaned(parsed) if "\\u0000" in value or "\\ud" in value or "\\uD" in value or not value.isascii() else parsed
+    if (
+        "\\u0000" in value
+        or "\\ud" in value
+        or "\\uD" in value
+        or (not value.isascii() and refused_position(value) is not None)
+    ):
+        return _cleaned(parsed)
+    return parsed
 
 
 def parse_or_none(value: Any) -> Any:

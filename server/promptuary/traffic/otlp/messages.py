@@ -85,7 +85,7 @@ def read_parts(parts: Sequence[Any]) -> MessageParts:
             continue
         if not isinstance(part, dict):
             continue
-        part_type = part.get("type")
+        part_type = _type(part)
         if part_type in TEXT_PARTS or (part_type is None and isinstance(part.get("text"), str)):
             text = part.get("text", part.get("content"))
             _append_text(result, text if isinstance(text, str) else "")
@@ -165,9 +165,11 @@ def _read_message(item: Any) -> list[CallMessage]:
         return [CallMessage("user", clean(item))]
     if not isinstance(item, dict):
         return []
-    if item.get("type") in CALL_PARTS and "role" not in item:  # of OpenAI's Responses
+    if (plain := _plain_message(item)) is not None:
+        return [plain]
+    if _type(item) in CALL_PARTS and "role" not in item:  # of OpenAI's Responses
         return [CallMessage("assistant", tool_calls=(_tool_call(item),))]
-    if item.get("type") in RESULT_PARTS and "role" not in item:
+    if _type(item) in RESULT_PARTS and "role" not in item:
         return [_result(item)]
     role, body = _role_and_body(item)
     content = body.get("parts") if isinstance(body.get("parts"), list) else body.get("content")
@@ -182,6 +184,20 @@ def _read_message(item: Any) -> list[CallMessage]:
         content = clean(content)
         content = None if content == "" and calls else content
     return [CallMessage(role, content, tuple(calls), call_id)]
+
+
+def _plain_message(item: Mapping[str, Any]) -> CallMessage | None:
+    """Return a message of a role and one text, which nearly all are; None for any other, which takes longer to read."""
+    role, parts = item.get("role"), item.get("parts")
+    if type(role) is not str or role in ROLES or role == "tool" or "tool_calls" in item or "additional_kwargs" in item:
+        return None
+    if parts is None:
+        text = item.get("content")
+    elif type(parts) is list and len(parts) == 1 and type(parts[0]) is dict and parts[0].get("type") == "text":
+        text = parts[0].get("content")
+    else:
+        return None
+    return CallMessage(short_text(role) or "user", clean(text)) if type(text) is str and text else None
 
 
 def _role_and_body(item: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
@@ -250,6 +266,8 @@ def _of_generations(generations: list[Any]) -> Answer:
 
 
 def _of_message(message: Mapping[str, Any]) -> Answer:
+    if (plain := _plain_message(message)) is not None and "id" not in message and "response_metadata" not in message:
+        return Answer(text=plain.content, finish=message.get("finish_reason") or message.get("stop_reason"))
     read = [item for item in _read_message(message) if item.role != "tool"]
     if not read:
         return Answer()
@@ -281,13 +299,18 @@ def _of_items(items: list[Any]) -> Answer:
     texts: list[str] = []
     calls: list[ReportedToolCall] = []
     for item in objects:
-        if item.get("type") in REASONING_PARTS:
+        if _type(item) in REASONING_PARTS:
             continue
-        for message in _read_message({"role": "assistant", "content": [item]} if item.get("type") in TEXT_PARTS else item):
+        for message in _read_message({"role": "assistant", "content": [item]} if _type(item) in TEXT_PARTS else item):
             calls += message.tool_calls
             parts = message.content if isinstance(message.content, list) else [{"text": message.content}]
             texts += [part["text"] for part in parts if isinstance(part, dict) and isinstance(part.get("text"), str)]
     return Answer(text="".join(texts) if texts else None, tool_calls=calls)
+
+
+def _type(value: Mapping[str, Any]) -> str | None:
+    name = value.get("type")
+    return name if isinstance(name, str) else None
 
 
 def _object(value: Any) -> Mapping[str, Any]:

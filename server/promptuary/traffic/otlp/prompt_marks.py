@@ -15,6 +15,7 @@ METADATA_PREFIXES = (
     "langfuse.trace.metadata.promptuary.",
 )
 """Where the attributes of `prompt.metadata` are put; the nearest to the call first."""
+_METADATA_NAMES = tuple((prefix + "name", prefix) for prefix in METADATA_PREFIXES)
 VARIABLE_PREFIXES = ("gen_ai.prompt.variable.", "traceloop.prompt.template_variables.")
 VARIABLES_LIMIT = 200
 """The most variables of a prompt."""
@@ -25,21 +26,20 @@ def read_mark(attributes: Mapping[str, Any]) -> PromptMark | None:
 
     Promptuary's own attributes come first: they have the label and the digest, too.
     """
-    for prefix in METADATA_PREFIXES:
-        if prefix + "name" in attributes and (mark := _of_metadata(attributes, prefix)) is not None:
+    for name, prefix in _METADATA_NAMES:
+        if name in attributes and (mark := _of_metadata(attributes, prefix)) is not None:
             return mark
     metadata = attributes.get("metadata")
     if isinstance(metadata, str) and "promptuary.name" in metadata:
         mark = _of_metadata(parse_object(metadata), "promptuary.")
         if mark is not None:
             return mark
-    if (name := first_text(attributes, "gen_ai.prompt.name")) is not None:
-        return PromptMark(name, first_text(attributes, "gen_ai.prompt.version"))
-    if (name := first_text(attributes, "langfuse.observation.prompt.name")) is not None:
-        return PromptMark(name, first_text(attributes, "langfuse.observation.prompt.version"))
-    if (name := first_text(attributes, "traceloop.prompt.key")) is not None:
+    for prefix in ("gen_ai.prompt.", "langfuse.observation.prompt."):
+        if (own_name := first_text(attributes, prefix + "name")) is not None:
+            return PromptMark(own_name, first_text(attributes, prefix + "version"))
+    if (key := first_text(attributes, "traceloop.prompt.key")) is not None:
         version = first_text(attributes, "traceloop.prompt.version")
-        return PromptMark(name, version, label=first_text(attributes, "traceloop.prompt.version_name"))
+        return PromptMark(key, version, label=first_text(attributes, "traceloop.prompt.version_name"))
     return _of_linked_prompts(attributes["mlflow.linkedPrompts"]) if "mlflow.linkedPrompts" in attributes else None
 
 
@@ -53,10 +53,11 @@ def complete_mark(mark: PromptMark, outer: PromptMark) -> PromptMark:
 def read_variables(attributes: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """Return the values that a prompt was rendered with; None where they are unknown."""
     values: dict[str, Any] = {}
-    for name, value in attributes.items():
-        if name.startswith(VARIABLE_PREFIXES):
-            prefix = VARIABLE_PREFIXES[0] if name.startswith(VARIABLE_PREFIXES[0]) else VARIABLE_PREFIXES[1]
-            values[clean(name.removeprefix(prefix))] = clean(value) if isinstance(value, str) else value
+    for name in [name for name in attributes if name.startswith(VARIABLE_PREFIXES)]:
+        value = attributes[name]
+        for prefix in VARIABLE_PREFIXES:
+            name = name.removeprefix(prefix)
+        values[clean(name)] = clean(value) if isinstance(value, str) else value
     if not values and "llm.prompt_template.variables" in attributes:
         values = dict(parse_object(attributes["llm.prompt_template.variables"]))
     return values if values and len(values) <= VARIABLES_LIMIT else None

@@ -38,6 +38,10 @@ def read_traces(body: bytes, is_json: bool, limits: ReadingLimits | None = None)
         except Unreadable as error:
             decoded.reject(str(error))
             continue
+        except (TypeError, ValueError, LookupError, AttributeError):
+            # A form that nobody has seen yet is no reason to lose the other calls, which would be sent again and again.
+            decoded.reject("attributes of an unknown form")
+            continue
         if span.read_events is not no_events:
             evaluations += _evaluations(span, decoded)
     tree = SpanTree(decoded.spans)

@@ -42,8 +42,8 @@ def is_call(span: Span) -> bool | None:
     operation = span.attributes.get("gen_ai.operation.name")
     if operation is None:
         request_type = span.attributes.get("llm.request.type")
-        return None if request_type is None else request_type in OLD_REQUEST_TYPES
-    return operation in OPERATIONS and not _opens_a_stream(span)
+        return None if request_type is None else str(request_type) in OLD_REQUEST_TYPES
+    return str(operation) in OPERATIONS and not _opens_a_stream(span)
 
 
 def _opens_a_stream(span: Span) -> bool:

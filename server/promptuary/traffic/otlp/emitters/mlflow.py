@@ -22,7 +22,7 @@ CALL_TYPES = frozenset({"CHAT_MODEL", "LLM"})
 def is_call(span: Span) -> bool | None:
     """Return whether a span is a model call; None where another family must decide."""
     span_type = span.attributes.get("mlflow.spanType")
-    return None if span_type is None else unquoted(span_type) in CALL_TYPES
+    return None if span_type is None else str(unquoted(span_type)) in CALL_TYPES
 
 
 def read(span: Span) -> CallFacts:
