@@ -27,6 +27,7 @@ TAGS = (
     "evaluation",
     "schedules",
     "review",
+    "traffic",
     "langfuse",
     "mlflow",
     "langsmith",

@@ -38,7 +38,9 @@ class Scope(StrEnum):
     REVIEW_ADJUDICATE = "review:adjudicate"
     """Settle the labels of items on which reviewers disagree."""
     TRAFFIC_SEND = "traffic:send"
-    """Report model calls and feedback, as applications do."""
+    """Report model calls, as applications do."""
+    FEEDBACK_SEND = "feedback:send"
+    """Send feedback on versions, as applications and reviewers do, and correct one's own."""
     TRAFFIC_READ = "traffic:read"
     """Read counters, series and feedback figures; no contents of calls."""
     OBSERVATION_READ = "observation:read"
@@ -101,9 +103,9 @@ def parse_grants(stored: str | None) -> frozenset[Scope]:
 
 _EVERYONE = frozenset({Scope.SELF_READ, Scope.PROMPT_LOOKUP})
 _PERSON = _EVERYONE | {Scope.SESSION_OWN, Scope.PROMPT_READ, Scope.RUN_READ, Scope.REVIEW_READ, Scope.TRAFFIC_READ}
-_SERVICE = _EVERYONE | {Scope.PROMPT_RENDER, Scope.TRAFFIC_SEND}
+_SERVICE = _EVERYONE | {Scope.PROMPT_RENDER, Scope.TRAFFIC_SEND, Scope.FEEDBACK_SEND}
 _VIEWER = _PERSON | {Scope.PROMPT_RENDER, Scope.CONTEXT_READ}
-_REVIEWER = _PERSON | {Scope.REVIEW_DECIDE}
+_REVIEWER = _PERSON | {Scope.REVIEW_DECIDE, Scope.FEEDBACK_SEND}
 _CI = _SERVICE | {Scope.PROMPT_READ, Scope.PROMPT_WRITE, Scope.CONTEXT_READ, Scope.RUN_READ, Scope.RUN_WRITE}
 _EDITOR = _CI | _VIEWER | _REVIEWER | GRANTABLE | {Scope.LABEL_MOVE, Scope.REVIEW_MANAGE, Scope.OBSERVATION_READ}
 _LEAD = _EDITOR | {Scope.KEY_MANAGE, Scope.REVIEW_ADJUDICATE, Scope.TRAFFIC_MANAGE}

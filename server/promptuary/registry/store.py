@@ -96,6 +96,12 @@ def heads_by_name(session: Session, project: int, names: Collection[str]) -> lis
     return [PromptHead(prompt or 0, name, given_name, newest) for prompt, name, given_name, newest in rows]
 
 
+def prompt_names(session: Session, project: int, ids: Collection[int]) -> dict[int, str]:
+    """Return the names of prompts by their ids, of archived ones too."""
+    query = select(PromptRow.id, PromptRow.name).where(PromptRow.project_id == project, col(PromptRow.id).in_(ids))
+    return {number: name for number, name in session.exec(query) if number is not None}
+
+
 def list_prompts(
     session: Session, project: int, conditions: PromptFilter, after: ListPosition | None, limit: int
 ) -> list[PromptRecord]:

@@ -1,6 +1,7 @@
 """The routes of production traffic."""
 
+from promptuary.traffic.feedback.routes import router as feedback_routes
 from promptuary.traffic.intake.routes import router as intake_routes
 from promptuary.traffic.settings.routes import router as settings_routes
 
-routers = (intake_routes, settings_routes)
+routers = (feedback_routes, intake_routes, settings_routes)

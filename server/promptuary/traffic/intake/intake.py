@@ -3,15 +3,19 @@
 A request is one transaction: either all of it counts, or nothing. A sender that got no answer sends it again.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from random import SystemRandom
+from typing import Any
 
 from promptuary.core.clock import Clock
 from promptuary.core.database import Database, Session
 from promptuary.core.settings import Settings
 from promptuary.traffic.calls.model_call import LogContents, ModelCall, TrafficReading
 from promptuary.traffic.counters.store import add_counts
+from promptuary.traffic.feedback.evaluations import record_evaluations
+from promptuary.traffic.feedback.feedback import FeedbackCall
+from promptuary.traffic.feedback.recording import join_feedback, move_feedback
 from promptuary.traffic.intake.attribution import attribute, with_ancestors
 from promptuary.traffic.intake.counting import count_calls
 from promptuary.traffic.intake.digests import key_digest, response_digest
@@ -72,11 +76,15 @@ class TrafficIntake:
         join_log_contents(taking, reports.log_contents)
         add_spans(session, graph.own, taking.seconds)
         add_counts(session, taking.counts)
+        join_feedback(taking.feedback, [_feedback_call(each.row) for each in prepared if each.row is not None])
+        move_feedback(taking.feedback, taking.moved)
+        evaluations = record_evaluations(taking.feedback, reading.evaluations)
         return IntakeReport(
             calls=len(prepared),
             repeats=len(reading.calls) - len(prepared),
             unattributed=sum(each.key.prompt_id is None for each in prepared),
             moved=moved,
+            evaluations=sum(evaluation.is_new for evaluation in evaluations),
             rejected=reading.rejected,
             message=reading.message,
         )
@@ -98,6 +106,12 @@ class TrafficIntake:
                 second.append(call)
             new -= {key, response}
         return _Reports(first, second, [contents for contents, record in zip(logs, records, strict=True) if record in new])
+
+
+def _feedback_call(row: Mapping[str, Any]) -> FeedbackCall:
+    """Return what feedback needs of a call that was just stored."""
+    names = FeedbackCall.__dataclass_fields__
+    return FeedbackCall(**{name: row["id" if name == "observation_id" else name] for name in names})
 
 
 @dataclass(frozen=True)

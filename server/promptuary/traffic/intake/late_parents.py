@@ -62,6 +62,7 @@ def _move(
         details = call.details | {"attribution": attribution.value}
         changes.append(changed | {"series_id": series, "details": details})
     change_calls(taking.session, changes)
+    taking.moved += known
     return len(changes)
 
 

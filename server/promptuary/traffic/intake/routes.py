@@ -44,7 +44,7 @@ class _IntakeRoute(IdempotentRoute):
     reads_body = False
 
 
-router = APIRouter(prefix="/v1", route_class=_IntakeRoute)
+router = APIRouter(prefix="/v1", tags=["traffic"], route_class=_IntakeRoute)
 langfuse_router = APIRouter(route_class=_IntakeRoute)
 Sender = Annotated[Caller, authorize_caller(Scope.TRAFFIC_SEND, key_place=KeyPlace.X_API_KEY)]
 LangfuseSender = Annotated[Caller, authorize_caller(Scope.TRAFFIC_SEND, key_place=KeyPlace.BASIC)]

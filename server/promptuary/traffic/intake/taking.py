@@ -11,6 +11,7 @@ from promptuary.registry.version_store import sensitive_variables
 from promptuary.traffic.calls.model_call import CallStatus
 from promptuary.traffic.counters.counts import SECONDS_OF_AN_HOUR, CallCounts
 from promptuary.traffic.counters.store import SeriesHour
+from promptuary.traffic.feedback.recording import FeedbackRecording
 from promptuary.traffic.redaction.redactor import Redactor
 from promptuary.traffic.settings.project_settings import ProjectTraffic
 from promptuary.traffic.tables import Stratum
@@ -51,6 +52,7 @@ class Taking:
         redactor: removes people's data.
         sensitive: the variables that versions declare as sensitive.
         counts: what the request changes in the counters.
+        moved: the ids of waiting calls that are counted elsewhere now.
     """
 
     session: Session
@@ -61,11 +63,18 @@ class Taking:
     redactor: Redactor
     sensitive: SensitiveNames
     counts: dict[SeriesHour, CallCounts] = field(default_factory=lambda: defaultdict(CallCounts))
+    moved: list[str] = field(default_factory=list)
 
     @cached_property
     def seconds(self) -> int:
         """The time of the request in seconds since 1970."""
         return int(self.now.timestamp())
+
+    @property
+    def feedback(self) -> FeedbackRecording:
+        """What the recording of feedback needs in this transaction."""
+        low_value = self.traffic.settings.low_value
+        return FeedbackRecording(self.session, self.project, self.now, low_value, self.redactor.redact_text)
 
     def time_of(self, at: datetime) -> datetime:
         """Return the time at which a call counts: its own, or now for one from the future."""

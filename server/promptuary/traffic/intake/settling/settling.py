@@ -8,6 +8,7 @@ from promptuary.core.clock import Clock
 from promptuary.core.database import Database, Session
 from promptuary.core.settings import Settings
 from promptuary.traffic.counters.store import add_counts
+from promptuary.traffic.feedback.recording import move_feedback, settle_feedback
 from promptuary.traffic.intake.late_parents import move_by_spans
 from promptuary.traffic.intake.settling import store
 from promptuary.traffic.intake.settling.sampling import Reservoir, place_call, stays
@@ -63,7 +64,9 @@ class SampleSettling:
         if unattributed:  # a span around a call may have come in the very moment in which the call came
             move_by_spans(taking, unattributed, SpanGraph(session, project, (), ()))
             add_counts(session, taking.counts)
+            move_feedback(taking.feedback, taking.moved)
             due = store.reload_calls(session, [call.id for call in due])
+        settle_feedback(taking.feedback, [call.id for call in due])
         keeps_all = traffic.settings.keep == "all"
         candidates = [call for call in due if call.prompt_id is not None or keeps_all]
         stored = self._keep(session, project, traffic.settings, candidates)
