@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from factories.otlp_captures import Capture, capture, captures
-from promptuary.traffic.calls.log_contents import join_log_contents
 from promptuary.traffic.calls.model_call import CallMessage, ModelCall, PromptMark, ReportedToolCall
+from promptuary.traffic.intake.contents_join import join_contents
 from promptuary.traffic.otlp.logs import read_logs
 from promptuary.traffic.otlp.traces import read_traces
 
@@ -65,7 +65,7 @@ def _as_expected(call: ModelCall, like: dict[str, Any]) -> dict[str, Any]:
         "trace_id": call.trace_id,
         "latency_ms": round(call.latency_ms or 0, 3),
         "response_id": call.response_id,
-        "content_complete": contents.is_complete,
+        "content_complete": contents.is_complete and contents.input is not None,
     }
 
 
@@ -75,7 +75,7 @@ def _with_logs(item: Capture) -> list[ModelCall]:
         return calls
     logged = {(entry.trace_id, entry.span_id): entry.contents for entry in read_logs(item.logs, item.is_json).log_contents}
     return [
-        replace(call, contents=join_log_contents(call.contents, logged[key], call.status)) if key in logged else call
+        replace(call, contents=join_contents(call.contents, logged[key])) if key in logged else call
         for call in calls
         for key in [(call.trace_id or "", call.span_id or "")]
     ]

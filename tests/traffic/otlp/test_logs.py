@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from factories.otlp_requests import TRACE, event, logs, span, traces
-from promptuary.traffic.calls.log_contents import join_log_contents
-from promptuary.traffic.calls.model_call import CallContents, CallMessage, CallStatus
+from promptuary.traffic.calls.model_call import CallContents, CallMessage
+from promptuary.traffic.intake.contents_join import join_contents
 from promptuary.traffic.otlp.logs import read_logs
 from promptuary.traffic.otlp.traces import read_traces
 
@@ -31,21 +31,17 @@ def test_messages_of_one_call_are_put_together() -> None:
 
 
 def test_messages_that_two_requests_have_are_joined_in_their_order() -> None:
-    first = CallContents(input=[CallMessage("user", "hello")])
-    second = CallContents(output="hi")
-    empty = CallContents(variables={"a": 1}, is_complete=False)
-    half = join_log_contents(empty, first, CallStatus.OK)
-    whole = join_log_contents(half, second, CallStatus.OK)
-    assert (half.is_complete, whole.is_complete, whole.variables) == (False, True, {"a": 1})
-    assert (whole.input, whole.output) == ([CallMessage("user", "hello")], "hi")
-    assert join_log_contents(whole, first, CallStatus.OK).input == [CallMessage("user", "hello")]
-    later = CallContents(input=[CallMessage("assistant", "hi")])
-    assert join_log_contents(half, later, CallStatus.OK).input == [CallMessage("user", "hello"), CallMessage("assistant", "hi")]
+    hello, hi = CallMessage("user", "hello"), CallMessage("assistant", "hi")
+    half = join_contents(CallContents(variables={"a": 1}), CallContents(input=[hello]))
+    whole = join_contents(half, CallContents(output="hi"))
+    assert (whole.input, whole.output, whole.variables) == ([hello], "hi", {"a": 1})
+    assert join_contents(half, CallContents(input=[hi])).input == [hello, hi]
 
 
-def test_contents_of_a_call_that_is_incomplete_stay_incomplete() -> None:
-    logged = CallContents(input=[CallMessage("user", "hello")], output="h")
-    assert not join_log_contents(CallContents(is_complete=False), logged, CallStatus.INCOMPLETE).is_complete
+def test_messages_that_a_span_and_its_records_have_are_not_doubled() -> None:
+    hello, hi = CallMessage("user", "hello"), CallMessage("assistant", "hi")
+    for first, second in (([hello, hi], [hello, hi]), ([hello], [hello, hi]), ([hello, hi], [hello])):
+        assert join_contents(CallContents(input=first), CallContents(input=second)).input == [hello, hi]
 
 
 def test_records_with_dropped_attributes_are_incomplete() -> None:

@@ -145,11 +145,7 @@ def _contents(span: Span, facts: CallFacts, status: CallStatus, error_message: s
         tool_calls=facts.tool_calls,
         variables=variables,
         error_message=error_message,
-        is_complete=span.is_complete
-        and not facts.is_cut
-        and status is not CallStatus.INCOMPLETE
-        and messages is not None
-        and (status is CallStatus.ERROR or facts.output is not None or bool(facts.tool_calls)),
+        is_complete=span.is_complete and not facts.is_cut and status is not CallStatus.INCOMPLETE,
     )
 
 
