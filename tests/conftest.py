@@ -22,6 +22,7 @@ pytest_plugins = [
     "factories.chat_models",
     "factories.evaluation",
     "factories.judged_results",
+    "factories.sampled_calls",
     "factories.context",
     "factories.prompt_search",
 ]

@@ -115,6 +115,7 @@ COMMANDS = (
     LazyCommand("context", "context", "app", "Context", "Collections of documents from which prompts retrieve passages."),
     LazyCommand("eval", "evaluation.runs", "app", _EVALUATION, "Run suites and read their results."),
     LazyCommand("review", "review.commands", "app", _EVALUATION, "Review queues."),
+    LazyCommand("traffic", "traffic.commands", "app", _EVALUATION, "Make cases of production traffic, of its sampled calls."),
     LazyCommand("person", "access", "person_app", "Access", "Create people, and change what they may do."),
     LazyCommand("key", "access", "key_app", "Access", "Create, list and revoke API keys."),
     LazyCommand("audit", "access", "audit_app", "Access", "The audit chain."),

@@ -2,6 +2,7 @@
 
 from promptuary.traffic.feedback.routes import router as feedback_routes
 from promptuary.traffic.intake.routes import router as intake_routes
+from promptuary.traffic.replay.routes import router as replay_routes
 from promptuary.traffic.settings.routes import router as settings_routes
 
-routers = (feedback_routes, intake_routes, settings_routes)
+routers = (feedback_routes, intake_routes, replay_routes, settings_routes)

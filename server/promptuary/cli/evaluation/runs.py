@@ -28,10 +28,11 @@ from promptuary.cli.evaluation.reports import (
     read_results,
     read_run,
 )
-from promptuary.cli.evaluation.suite_run import CaseSelection, RunOptions, resume_suite, run_suites
+from promptuary.cli.evaluation.suite_run import CaseSelection, RunOptions, TrafficSelection, resume_suite, run_suites
 from promptuary.cli.evaluation.suites import PromptfooOptions
 from promptuary.cli.number_parsers import decimal, integer
 from promptuary.cli.output import EXIT_INFRASTRUCTURE, AsJson, Project, print_json, print_line, print_table
+from promptuary.cli.traffic.periods import since
 from promptuary.core.errors import PromptuaryError
 from promptuary.prompt.errors import FieldError, Invalid
 
@@ -79,6 +80,24 @@ def run(
     seed: Annotated[
         int | None, typer.Option("--seed", help="The seed of --sample; 0 by default.", parser=integer, metavar="INTEGER")
     ] = None,
+    candidate: Annotated[
+        str | None, typer.Option("--candidate", metavar="LABEL|VERSION", help="Try this version instead of the suite's label.")
+    ] = None,
+    from_traffic: Annotated[
+        str | None,
+        typer.Option(
+            "--from-traffic",
+            metavar="SINCE",
+            help="Run on sampled calls since then, such as 7d, beside what production answered; --sample limits them.",
+        ),
+    ] = None,
+    traffic_label: Annotated[
+        str | None, typer.Option("--traffic-label", help="Calls of applications that look this label up.")
+    ] = None,
+    traffic_version: Annotated[
+        int | None,
+        typer.Option("--traffic-version", help="Calls that this version answered.", parser=integer, metavar="INTEGER"),
+    ] = None,
     partial: Partial = False,
     judge: Judge = None,
     junit: Junit = None,
@@ -90,6 +109,9 @@ def run(
     """Run suites; exit 0 pass or no gate, 1 the gate failed, 2 inconclusive, 3 infrastructure, 64 bad usage or a bad file."""
     if resume is not None and len(suites) > 1:
         raise Invalid("--resume continues one run; name its suite alone")
+    _check_traffic(from_traffic, (case, filter_failing), (traffic_label, traffic_version))
+    if candidate is not None and prompts is not None:
+        raise Invalid("--candidate names a stored version, and --prompts a folder with others; pass one of them")
     options = RunOptions(
         prompts=prompts,
         baseline=baseline,
@@ -100,6 +122,8 @@ def run(
         resume=resume,
         promptfoo=PromptfooOptions(partial, judge, model),
         selection=CaseSelection(case or None, filter_failing, sample, seed),
+        traffic=None if from_traffic is None else TrafficSelection(since(from_traffic), traffic_label, traffic_version),
+        candidate=candidate,
     )
     with interruption() as signals, mlflow_delivery() as deliver, connect(project, allow_code=allow_code) as api:
         local = None if api.services is None else LocalExecution(api.services, project, executor, deliver)
@@ -119,6 +143,14 @@ def run(
             raise errors[0]
     codes = [EXIT_CODES.get(finished_run.verdict or "", EXIT_INFRASTRUCTURE) for finished_run in finished]
     raise typer.Exit(next(code for code in _WORST_FIRST if code in codes))
+
+
+def _check_traffic(period: str | None, of_dataset: tuple[object, ...], of_traffic: tuple[object, ...]) -> None:
+    """Raise Invalid for options of a dataset's cases in a run on traffic, and the other way round."""
+    if period is not None and any(of_dataset):
+        raise Invalid("--case and --filter-failing choose cases of a dataset; --from-traffic has sampled calls instead")
+    if period is None and any(of_traffic):
+        raise Invalid("--traffic-label and --traffic-version go with --from-traffic")
 
 
 def _check_executor(executor: Executor, local: LocalExecution | None) -> None:

@@ -14,6 +14,7 @@ from promptuary.cli.evaluation.progress import OnProgress, RunProgress, show_pro
 from promptuary.cli.evaluation.reports import read_errors, read_run
 from promptuary.cli.evaluation.suites import (
     PromptfooOptions,
+    SuiteInRegistry,
     SuiteSource,
     read_source,
     register_candidate,
@@ -33,6 +34,7 @@ Item = TypeVar("Item")
 Outcome = TypeVar("Outcome")
 TRACKING_SECONDS = 15.0
 """Seconds to wait for MLflow after a worker has finished a run."""
+RUNS, TRAFFIC_RUNS = "/runs", "/traffic/runs"
 NOT_DELIVERED = "not there yet; it is delivered in the background, else by the worker or the next run, when MLflow answers"
 
 
@@ -54,6 +56,21 @@ class CaseSelection:
 
 
 @dataclass(frozen=True)
+class TrafficSelection:
+    """Sampled calls on which a suite is run.
+
+    Attributes:
+        since: when the first of them may have begun, in ISO format.
+        label: by which applications looked the version up; None for any.
+        version: that answered; None for any.
+    """
+
+    since: str
+    label: str | None = None
+    version: int | None = None
+
+
+@dataclass(frozen=True)
 class RunOptions:
     """The options of `eval run` that decide what is run.
 
@@ -67,6 +84,8 @@ class RunOptions:
         resume: the run to continue, instead of a new one.
         promptfoo: how promptfoo files are read.
         selection: of the cases that are run; None for all.
+        traffic: sampled calls that are run instead of the suite's dataset; None for the dataset.
+        candidate: the label or version to try; None for the suite's label.
     """
 
     prompts: Path | None = None
@@ -78,6 +97,16 @@ class RunOptions:
     resume: str | None = None
     promptfoo: PromptfooOptions = field(default_factory=PromptfooOptions)
     selection: CaseSelection | None = None
+    traffic: TrafficSelection | None = None
+    candidate: str | None = None
+
+    @property
+    def candidate_reference(self) -> dict[str, int | str]:
+        """The candidate as requests name it: by `version` or by `label`; empty for the suite's."""
+        if self.candidate is None:
+            return {}
+        number = parse_version_number(self.candidate)
+        return {"label": self.candidate} if number is None else {"version": number}
 
     @property
     def baseline_run(self) -> str | None:
@@ -94,10 +123,17 @@ class RunOptions:
 
 @dataclass(frozen=True)
 class PreparedSuite:
-    """A suite whose file is stored, and the request of its run."""
+    """A suite whose file is stored, and the request of its run.
+
+    Attributes:
+        source: the suite as it was read.
+        request: is sent to the path.
+        path: of runs on the suite's dataset, or on traffic.
+    """
 
     source: SuiteSource
     request: Mapping[str, Any]
+    path: str = RUNS
 
 
 def run_suites(
@@ -146,7 +182,7 @@ def resume_suite(
 
 def run_suite(api: ApiClient, suite: PreparedSuite, local: LocalExecution | None, interruption: Interruption) -> "ReportedRun":
     """Run one suite to its end and print its summary; raise as `run_suites`."""
-    return _follow(api, suite.source.argument, lambda: api.post("/runs", suite.request), local, interruption)
+    return _follow(api, suite.source.argument, lambda: api.post(suite.path, suite.request), local, interruption)
 
 
 def prepare(api: ApiClient, source: SuiteSource, options: RunOptions, prompts: list[PromptFile] | None = None) -> PreparedSuite:
@@ -160,10 +196,13 @@ def prepare(api: ApiClient, source: SuiteSource, options: RunOptions, prompts: l
     """
     stored = store_source(api, source)
     version = None if prompts is None or stored.prompt is None else register_candidate(api, prompts, stored.prompt)
+    candidate: dict[str, Any] = {"version": version, **options.candidate_reference}
+    if options.traffic is not None:
+        return PreparedSuite(source, _traffic_request(stored, options, options.traffic, candidate), TRAFFIC_RUNS)
     request = {
         "suite": stored.name,
-        "version": version,
-        "versions": list(stored.versions) if stored.versions and version is None else None,
+        **candidate,
+        "versions": list(stored.versions) if stored.versions and candidate == {"version": None} else None,
         "baseline": options.baseline_reference,
         "models": options.models,
         "repeats": options.repeats,
@@ -173,6 +212,27 @@ def prepare(api: ApiClient, source: SuiteSource, options: RunOptions, prompts: l
         **({} if options.selection is None else asdict(options.selection)),
     }
     return PreparedSuite(source, request)
+
+
+def _traffic_request(
+    stored: SuiteInRegistry, options: RunOptions, traffic: TrafficSelection, candidate: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the request of a run on sampled calls; `--sample` and `--seed` choose among these."""
+    selection = options.selection or CaseSelection()
+    return {
+        "suite": stored.name,
+        **candidate,
+        "baseline": options.baseline_reference,
+        "models": options.models,
+        "repeats": options.repeats,
+        "max_cost": options.max_cost,
+        "cache": options.cache,
+        "since": traffic.since,
+        "traffic_label": traffic.label,
+        "traffic_version": traffic.version,
+        "limit": selection.sample,
+        "seed": selection.seed or 0,
+    }
 
 
 def _for_each(items: Iterable[Item], do: Callable[[Item], Outcome]) -> list[Outcome]:
@@ -193,6 +253,8 @@ def _for_each(items: Iterable[Item], do: Callable[[Item], Outcome]) -> list[Outc
 
 def _check(api: ApiClient, suite: PreparedSuite) -> None:
     """Check that a run would be accepted; raise Invalid, with the suite's file, where it would not."""
+    if suite.path != RUNS:
+        return  # which calls there are is known when the run is submitted
     try:
         api.post("/runs/check", suite.request)
     except Invalid as error:

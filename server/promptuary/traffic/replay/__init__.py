@@ -1,0 +1,1 @@
+"""Sampled calls as cases: datasets made of them, and suites that are run on them."""
