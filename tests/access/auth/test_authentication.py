@@ -36,6 +36,7 @@ ROUTES = [
 
 
 NEEDED: list[tuple[str, Scope]] = [
+    (r"GET (/v1/traffic|/v1/prompts/{}/traffic)", Scope.TRAFFIC_READ),
     (r"\w+ /v1/audit(/(verify|head))?", Scope.AUDIT_READ),
     (r"\w+ /v1/keys(/.*)?", Scope.KEY_MANAGE),
     (r"\w+ /v1/people(/.*)?", Scope.PERSON_MANAGE),
@@ -69,6 +70,8 @@ NEEDED: list[tuple[str, Scope]] = [
     (r"GET /v1/queues/{}/position-bias", Scope.REVIEW_READ),  # without review:manage, of finished pairs
     (r"GET /v1/queues(/{}(/agreement|/disagreements)?)?", Scope.REVIEW_READ),  # without review:manage, of finished items
     (r"\w+ /v1/queues/{}(/(items|export|corrections|ranking|judge|tuning))?", Scope.REVIEW_MANAGE),
+    (r"(GET|PUT) /v1/traffic/settings", Scope.TRAFFIC_MANAGE),
+    (r"GET /v1/observations(/{})?", Scope.OBSERVATION_READ),
     (r"GET /v1/me/decisions", Scope.REVIEW_DECIDE),
     (r"POST /v1/decisions/{}/undo", Scope.REVIEW_DECIDE),
     (r"GET /v1/judges(/{}/calibration)?", Scope.RUN_READ),

@@ -82,7 +82,7 @@ class MappingRuleOut(ResponseModel):
     prompt: str
     service: str | None
     span_name: str | None
-    attribute: dict[str, Any]
+    attribute: dict[str, str | bool | int | float]
 
 
 class TrafficSettingsOut(ResponseModel):

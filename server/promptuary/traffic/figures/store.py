@@ -1,0 +1,90 @@
+"""Queries of counters. They take a session and return domain values."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Integer, func, literal_column
+from sqlmodel import Session, col, select
+
+from promptuary.registry.store import prompt_names
+from promptuary.traffic.counters.latency import LatencyHistogram
+from promptuary.traffic.figures.dimension import EPOCH, HOUR, Dimension, TrafficPeriod
+from promptuary.traffic.figures.figures import SUM_NAMES, TrafficGroup, TrafficSums
+from promptuary.traffic.tables import HourRow, SeriesRow
+
+HOURS_A_DAY = 24
+_DECIMALS = frozenset({"cost", "latency_ms", "feedback_sum"})
+
+
+@dataclass(frozen=True)
+class TrafficQuery:
+    """Which calls are counted, and by what.
+
+    Attributes:
+        project: the project's id.
+        prompt: a prompt's id; None for all calls of the project.
+        period: the hours.
+        by: the dimensions.
+    """
+
+    project: int
+    prompt: int | None
+    period: TrafficPeriod
+    by: tuple[Dimension, ...]
+
+
+def list_groups(session: Session, query: TrafficQuery, limit: int) -> list[TrafficGroup]:
+    """List up to `limit` groups, by the query's dimensions in their order."""
+    dimensions: list[Any] = [_column(dimension) for dimension in query.by]
+    sums: list[Any] = [func.sum(getattr(HourRow, name)) for name in SUM_NAMES]
+    latencies: Any = func.aggregate_strings(func.nullif(HourRow.latencies, ""), ",")
+    columns: list[Any] = [*dimensions, *sums, latencies]
+    statement: Any = select(*columns).select_from(SeriesRow)
+    statement = statement.join(HourRow, col(HourRow.series_id) == col(SeriesRow.id))
+    statement = statement.where(
+        SeriesRow.project_id == query.project, HourRow.hour >= query.period.first, HourRow.hour < query.period.end
+    )
+    if query.prompt is not None:
+        statement = statement.where(SeriesRow.prompt_id == query.prompt)
+    if dimensions:
+        places: list[Any] = [literal_column(str(number)) for number in range(1, len(dimensions) + 1)]
+        statement = statement.group_by(*places).order_by(*places)
+    rows = session.connection().execute(statement.limit(limit)).all()
+    names = prompt_names(session, query.project, {row[0] for row in rows}) if Dimension.PROMPT in query.by else {}
+    groups = [_group(query.by, row, names) for row in rows]
+    return [group for group in groups if group.sums.calls or group.sums.feedback]
+
+
+def _column(dimension: Dimension) -> Any:
+    match dimension:
+        case Dimension.PROMPT:
+            return SeriesRow.prompt_key
+        case Dimension.HOUR:
+            return HourRow.hour
+        case Dimension.DAY:
+            return col(HourRow.hour) // literal_column(str(HOURS_A_DAY), Integer)
+        case _:
+            return getattr(SeriesRow, dimension.value)
+
+
+def _group(by: Sequence[Dimension], row: Any, names: dict[int, str]) -> TrafficGroup:
+    values = {dimension: _value(dimension, value, names) for dimension, value in zip(by, row, strict=False)}
+    *sums, latencies = row[len(by) :]
+    counted: dict[str, Any] = {
+        name: (float if name in _DECIMALS else int)(value or 0) for name, value in zip(SUM_NAMES, sums, strict=True)
+    }
+    return TrafficGroup(values, TrafficSums(**counted, latencies=LatencyHistogram.parse_sum(latencies or "")))
+
+
+def _value(dimension: Dimension, value: Any, names: dict[int, str]) -> Any:
+    """Return what the calls of a group have in common; None where they have none."""
+    match dimension:
+        case Dimension.PROMPT:
+            return names.get(value)
+        case Dimension.HOUR:
+            return EPOCH + value * HOUR
+        case Dimension.DAY:
+            return EPOCH + value * HOURS_A_DAY * HOUR
+        case _:
+            return value or None
