@@ -36,6 +36,7 @@ from bench import (
     similar,
     simulations,
     stream,
+    traffic,
 )
 from bench.serving import PROMPTS, VERSIONS, build
 
@@ -260,6 +261,40 @@ def tokens() -> Table:
     return title, ("under `eval run`", "a bare concurrent client", "ratio"), rows
 
 
+def producing() -> tuple[Table, ...]:
+    """Measure the intake of production calls: its speed, the lookups beside it, and the size of the database."""
+    with tempfile.TemporaryDirectory() as folder:
+        data = build(Path(folder))
+        rate = traffic.intake(data)
+        latencies = traffic.lookups_beside(data)
+    ratio = f"{latencies[1].p99 / latencies[0].p99:.2f}"
+    sizes = traffic.sizes()
+    trace = f"traces of {traffic.SPANS_A_TRACE} spans with a call of 2 to 4 kB, {traffic.SPANS_A_REQUEST} spans a request"
+    return (
+        (
+            f"Spans taken over OTLP (protobuf): {trace}, {traffic.SENDERS} senders on the same machine, SQLite",
+            ("spans", "spans/s"),
+            [(f"{rate.spans:,}", f"{rate.rate:,.0f}")],
+        ),
+        (
+            f"Lookups at {traffic.LOOKUPS_A_SECOND} a second, while spans come in",
+            ("", "p50 ms", "p99 ms", "ratio of p99"),
+            [
+                (latencies[0].what, f"{latencies[0].p50:.2f}", f"{latencies[0].p99:.2f}", "1.00"),
+                (latencies[1].what, f"{latencies[1].p50:.2f}", f"{latencies[1].p99:.2f}", ratio),
+            ],
+        ),
+        (
+            f"The database's size, measured with {traffic.CALLS:,} calls over a day, after their wait",
+            ("", "bytes a call", f"MB at {traffic.PROJECTED_CALLS:,} calls"),
+            [
+                (size.what, f"{size.bytes_a_call:,.0f}", f"{size.bytes_a_call * traffic.PROJECTED_CALLS / 1e6:,.0f}")
+                for size in sizes
+            ],
+        ),
+    )
+
+
 def measured_or_failed(measure: Callable[[], Any]) -> Any:
     """Return the tables of a measurement; one that states the error if it fails, so that the others are still made."""
     started = time.perf_counter()
@@ -304,6 +339,7 @@ def main() -> None:
         claiming,
         agreeing,
         tokens,
+        producing,
     ):
         result: Any = measured_or_failed(measure)
         for table in result if isinstance(result[0], tuple) else (result,):

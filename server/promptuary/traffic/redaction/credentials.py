@@ -33,6 +33,12 @@ _NAMED = re2.compile(
     r"[\"'\\]{0,4}[ \t]{0,3}(?:[=:]|is\b)[ \t]{0,3}[\"'\\]{0,4}([^\s\"'\\,;<>]{4,200})"
 )
 
+HINT = (
+    r"[sprSPR]k[-_]|pmt_|AKIA|ASIA|gh[pousr]_|github_pat|glpat|xox|AIza|ya29|hf_|npm_|pypi-|dop_v1_|lsv2|whsec|shpat|SG[._]|eyJ"
+    r"|-----BEGIN|(?i:bearer|basic|key|secret|token|passw|passphrase|pwd)|://"
+)
+"""A text without a match of it has no credential: each pattern above needs one of these."""
+
 
 def find_credentials(text: str) -> Iterator[Passage]:
     """Yield keys, tokens, private keys, and passwords that are named as such."""

@@ -19,6 +19,8 @@ _NUMBER = re2.compile(r"[+(]?\p{Nd}(?:[ \t\x{a0}\x{202f}\x{2009}.\-\x{2010}-\x{2
 _GROUP = re.compile(r"\d+")
 CARD_DIGITS = range(12, 20)
 _IBAN_START = re2.compile(r"(?:^|[^0-9A-Za-z])[A-Za-z]{2}[0-9]{2}")
+HINT = r"[A-Za-z]{2}[0-9]{2}|(?:\p{Nd}\P{Nd}*){8}"
+"""A text without a match of it has no number that is removed: neither the beginning of an IBAN, nor eight digits."""
 _IBAN = re.compile(rf"([A-Za-z]{{2}})(\d{{2}})((?:{_SEPARATOR}?[0-9A-Za-z]){{11,30}})", re.ASCII)
 _IBAN_SEPARATORS = re.compile(_SEPARATOR)
 _PHONE = re.compile(

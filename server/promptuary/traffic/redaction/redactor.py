@@ -69,7 +69,7 @@ class Redactor:
                 if removed:
                     changed[name] = text
                     count += removed
-        return replace(call, **changed), count
+        return (replace(call, **changed) if changed else call), count
 
 
 def _redact_both(first: RedactText, second: RedactText, text: str) -> tuple[str, int]:
