@@ -234,6 +234,11 @@ def test_a_header_without_a_known_key_is_refused(api: Any, key: Callable[..., st
     assert "pmt_x" not in answer.text
 
 
+def test_a_space_that_an_exporter_sends_as_it_was_escaped_is_a_space(api: Any, key: Callable[..., str]) -> None:
+    headers = {"authorization": f"Bearer%20{key('reader')}"}
+    assert api.get("/v1/prompts", headers=headers).status_code == 200
+
+
 def test_expired_revoked_mistyped_and_unknown_keys_get_the_same_answer(
     api: Any, local: Any, key: Callable[..., str], clock: Any
 ) -> None:

@@ -46,10 +46,12 @@ def authenticate_request(request: Request, key_place: KeyPlace = KeyPlace.BEARER
 def key_from_header(header: str, *, basic: bool = False) -> str:
     """Return the text of the API key in an Authorization header.
 
+    The space of `Bearer pmt_…` may be `%20`: OTEL_EXPORTER_OTLP_HEADERS needs it so, and some SDKs send it undecoded.
+
     Raises:
         NotAuthenticated: when the header has none.
     """
-    scheme, _, credentials = header.partition(" ")
+    scheme, _, credentials = header.partition("%20" if header[:9].lower() == "bearer%20" else " ")
     if scheme.lower() == "bearer" and credentials.strip():
         return credentials.strip()
     if not basic:
