@@ -6,7 +6,7 @@ from typing import Any
 
 from promptuary.traffic.calls.model_call import Attribution, ModelCall, PromptMark
 from promptuary.traffic.otlp.prompt_marks import complete_mark, read_mark, read_variables
-from promptuary.traffic.otlp.wire.spans import Span
+from promptuary.traffic.otlp.wire.spans import TraceSpan
 
 SpanKey = tuple[str, str]
 
@@ -14,20 +14,20 @@ SpanKey = tuple[str, str]
 class SpanTree:
     """The spans of one request by their ids, with the prompts that they name, each read once."""
 
-    def __init__(self, spans: Sequence[Span]) -> None:
-        self._spans: dict[SpanKey, Span] = {(span.trace_id, span.span_id): span for span in spans}
+    def __init__(self, spans: Sequence[TraceSpan]) -> None:
+        self._spans: dict[SpanKey, TraceSpan] = {(span.trace_id, span.span_id): span for span in spans}
         self._marks: dict[SpanKey, PromptMark | None] = {}
 
-    def mark(self, span: Span) -> PromptMark | None:
+    def mark(self, span: TraceSpan) -> PromptMark | None:
         """Return the prompt that a span names."""
         key = (span.trace_id, span.span_id)
         if key not in self._marks:
             self._marks[key] = read_mark(span.attributes)
         return self._marks[key]
 
-    def ancestors(self, call: ModelCall) -> list[Span]:
+    def ancestors(self, call: ModelCall) -> list[TraceSpan]:
         """Return the spans of the request around a call, the nearest first."""
-        spans: list[Span] = []
+        spans: list[TraceSpan] = []
         visited = {call.span_id}
         parent = call.parent_span_id
         while parent is not None and parent not in visited:
@@ -55,5 +55,5 @@ class SpanTree:
         return call
 
 
-def _variables(span: Span) -> Mapping[str, Any] | None:
+def _variables(span: TraceSpan) -> Mapping[str, Any] | None:
     return read_variables(span.attributes) if span.is_complete else None

@@ -16,7 +16,7 @@ from promptuary.traffic.otlp.attribute_values import clean, first_text, millisec
 from promptuary.traffic.otlp.emitters.facts import CallFacts
 from promptuary.traffic.otlp.finish_reasons import read_finish
 from promptuary.traffic.otlp.prompt_marks import read_mark, read_variables
-from promptuary.traffic.otlp.wire.spans import ERROR_STATUS, Span, Unreadable
+from promptuary.traffic.otlp.wire.spans import ERROR_STATUS, TraceSpan, Unreadable
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 ERROR_LIMIT = 2000
@@ -46,7 +46,7 @@ USER = (
 )
 
 
-def assemble_call(span: Span, facts: CallFacts, contents_limit: int) -> ModelCall:
+def assemble_call(span: TraceSpan, facts: CallFacts, contents_limit: int) -> ModelCall:
     """Return the call that a span reports.
 
     Args:
@@ -96,7 +96,7 @@ def assemble_call(span: Span, facts: CallFacts, contents_limit: int) -> ModelCal
     )
 
 
-def _began(span: Span, latency: float | None) -> datetime:
+def _began(span: TraceSpan, latency: float | None) -> datetime:
     """Return when the call began: before its span where the span has no length of its own."""
     start = span.start or span.end
     if not start:
@@ -107,7 +107,7 @@ def _began(span: Span, latency: float | None) -> datetime:
     return moment
 
 
-def _status(span: Span, facts: CallFacts, finish: str | None) -> CallStatus:
+def _status(span: TraceSpan, facts: CallFacts, finish: str | None) -> CallStatus:
     """Return how a call ended. A stream that broke or was left is often neither an error nor OK, and has no end."""
     if span.status == ERROR_STATUS:
         return CallStatus.ERROR
@@ -116,7 +116,7 @@ def _status(span: Span, facts: CallFacts, finish: str | None) -> CallStatus:
     return CallStatus.OK
 
 
-def _error(span: Span) -> tuple[str | None, str | None]:
+def _error(span: TraceSpan) -> tuple[str | None, str | None]:
     """Return the type and the message of an error, without the stack traces that emitters add to messages."""
     attributes: Mapping[str, Any] = span.attributes
     error_type = first_text(attributes, "error.type")
@@ -131,7 +131,9 @@ def _error(span: Span) -> tuple[str | None, str | None]:
     return error_type, clean(message.partition(STACK_TRACE)[0].strip()[:ERROR_LIMIT]) or None
 
 
-def _contents(span: Span, facts: CallFacts, status: CallStatus, error_message: str | None, contents_limit: int) -> CallContents:
+def _contents(
+    span: TraceSpan, facts: CallFacts, status: CallStatus, error_message: str | None, contents_limit: int
+) -> CallContents:
     # Dropped attributes are the oldest, so a part of the messages may be missing: the answer alone is known to be whole.
     messages = facts.input if span.is_complete else None
     variables = read_variables(span.attributes) if span.is_complete else None

@@ -9,7 +9,7 @@ from promptuary.traffic.otlp.emitters.facts import CallFacts
 from promptuary.traffic.otlp.emitters.genai import read_contents
 from promptuary.traffic.otlp.evaluation_events import EVALUATION, read_evaluation
 from promptuary.traffic.otlp.finish_reasons import read_finish
-from promptuary.traffic.otlp.messages import Answer, read_answer, read_messages
+from promptuary.traffic.otlp.messages import ModelAnswer, read_answer, read_messages
 from promptuary.traffic.otlp.partial_success import rejection_message
 from promptuary.traffic.otlp.prompt_marks import read_variables
 from promptuary.traffic.otlp.wire import json_form, protobuf
@@ -69,7 +69,7 @@ def _details(record: LogRecord, limits: ReadingLimits) -> LogContents:
     """Read the event that has all messages of a call in its attributes."""
     facts = CallFacts(emitter="genai", finish=record.attributes.get("gen_ai.response.finish_reasons"))
     read_contents(record.attributes, facts)
-    answer = Answer(text=facts.output, tool_calls=facts.tool_calls, finish=facts.finish)
+    answer = ModelAnswer(text=facts.output, tool_calls=facts.tool_calls, finish=facts.finish)
     is_whole = record.is_complete and not facts.is_cut
     return _log_contents(record, facts.input, answer, is_whole, limits)
 
@@ -77,7 +77,7 @@ def _details(record: LogRecord, limits: ReadingLimits) -> LogContents:
 def _events(records: Sequence[LogRecord], limits: ReadingLimits) -> LogContents:
     """Read the events that have a message each."""
     messages: list[CallMessage] = []
-    choices: dict[int, Answer] = {}
+    choices: dict[int, ModelAnswer] = {}
     for record in records:
         body: Mapping[str, Any] = record.body if isinstance(record.body, dict) else {"content": record.body}
         if record.name == CHOICE:
@@ -87,13 +87,13 @@ def _events(records: Sequence[LogRecord], limits: ReadingLimits) -> LogContents:
             choices.setdefault(index if isinstance(index, int) else 0, answer)
         else:
             messages += read_messages([{"role": ROLES[record.name], **_without_none(body)}]) or []
-    answer = choices[min(choices)] if choices else Answer()
+    answer = choices[min(choices)] if choices else ModelAnswer()
     is_whole = all(record.is_complete for record in records)
     return _log_contents(records[0], messages or None, answer, is_whole, limits)
 
 
 def _log_contents(
-    record: LogRecord, messages: list[CallMessage] | None, answer: Answer, is_whole: bool, limits: ReadingLimits
+    record: LogRecord, messages: list[CallMessage] | None, answer: ModelAnswer, is_whole: bool, limits: ReadingLimits
 ) -> LogContents:
     if contents_size(messages or (), answer.text, answer.tool_calls) > limits.contents:
         contents = CallContents(is_complete=False)

@@ -41,7 +41,7 @@ class MessageParts:
 
 
 @dataclass
-class Answer:
+class ModelAnswer:
     """An answer of a model. Of several choices, it is the first."""
 
     text: str | None = None
@@ -219,14 +219,14 @@ def _kwargs(body: Mapping[str, Any]) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def read_answer(value: Any) -> Answer:
+def read_answer(value: Any) -> ModelAnswer:
     """Read the answer of a model: a completion, LangChain's generations, OpenAI's Responses, a message, or a text."""
     if isinstance(value, str):
-        return Answer(text=clean(value))
+        return ModelAnswer(text=clean(value))
     if isinstance(value, list):
         return _of_items(value)
     if not isinstance(value, dict):
-        return Answer()
+        return ModelAnswer()
     if isinstance(value.get("choices"), list):
         return _of_choices(value)
     if isinstance(value.get("generations"), list):
@@ -240,7 +240,7 @@ def read_answer(value: Any) -> Answer:
     return _of_message(value)
 
 
-def _of_choices(value: Mapping[str, Any]) -> Answer:
+def _of_choices(value: Mapping[str, Any]) -> ModelAnswer:
     choice = _object(value["choices"][0]) if value["choices"] else {}
     message = choice.get("message") or choice.get("delta")
     if not isinstance(message, dict):
@@ -253,24 +253,24 @@ def _of_choices(value: Mapping[str, Any]) -> Answer:
     return answer
 
 
-def _of_generations(generations: list[Any]) -> Answer:
+def _of_generations(generations: list[Any]) -> ModelAnswer:
     first = generations[0] if generations else None
     generation = _object(first[0] if isinstance(first, list) and first else first)
     message = _object(generation.get("message"))
     if not message:
         text = generation.get("text")
-        return Answer(text=clean(text) if isinstance(text, str) else None)
+        return ModelAnswer(text=clean(text) if isinstance(text, str) else None)
     answer = _of_message(message)
     answer.finish = answer.finish or _object(generation.get("generation_info")).get("finish_reason")
     return answer
 
 
-def _of_message(message: Mapping[str, Any]) -> Answer:
+def _of_message(message: Mapping[str, Any]) -> ModelAnswer:
     if (plain := _plain_message(message)) is not None and "id" not in message and "response_metadata" not in message:
-        return Answer(text=plain.content, finish=message.get("finish_reason") or message.get("stop_reason"))
+        return ModelAnswer(text=plain.content, finish=message.get("finish_reason") or message.get("stop_reason"))
     read = [item for item in _read_message(message) if item.role != "tool"]
     if not read:
-        return Answer()
+        return ModelAnswer()
     body = _role_and_body(message)[1]
     metadata = _object(body.get("response_metadata"))
     content = read[0].content
@@ -280,7 +280,7 @@ def _of_message(message: Mapping[str, Any]) -> Answer:
     if content is None and isinstance(refusal, str):
         content = clean(refusal)
     own_id = short_text(body.get("id"))
-    return Answer(
+    return ModelAnswer(
         text=content if isinstance(content, str) else None,
         tool_calls=read[0].tool_calls,
         finish=body.get("finish_reason") or metadata.get("finish_reason") or body.get("stop_reason"),
@@ -291,11 +291,11 @@ def _of_message(message: Mapping[str, Any]) -> Answer:
     )
 
 
-def _of_items(items: list[Any]) -> Answer:
+def _of_items(items: list[Any]) -> ModelAnswer:
     """Read a list: the output of OpenAI's Responses, or choices, of which the first counts."""
     objects = [item for item in items if isinstance(item, dict)]
     if not any("type" in item and "lc" not in item for item in objects):
-        return _of_message(objects[0]) if objects else Answer()
+        return _of_message(objects[0]) if objects else ModelAnswer()
     texts: list[str] = []
     calls: list[ReportedToolCall] = []
     for item in objects:
@@ -305,7 +305,7 @@ def _of_items(items: list[Any]) -> Answer:
             calls += message.tool_calls
             parts = message.content if isinstance(message.content, list) else [{"text": message.content}]
             texts += [part["text"] for part in parts if isinstance(part, dict) and isinstance(part.get("text"), str)]
-    return Answer(text="".join(texts) if texts else None, tool_calls=calls)
+    return ModelAnswer(text="".join(texts) if texts else None, tool_calls=calls)
 
 
 def _type(value: Mapping[str, Any]) -> str | None:

@@ -9,7 +9,7 @@ from promptuary.traffic.otlp.partial_success import rejection_message
 from promptuary.traffic.otlp.prompt_marks import read_variables
 from promptuary.traffic.otlp.repeated_calls import merge_repeated
 from promptuary.traffic.otlp.wire import json_form, protobuf
-from promptuary.traffic.otlp.wire.spans import Decoded, ReadingLimits, Span, Unreadable, no_events
+from promptuary.traffic.otlp.wire.spans import Decoded, ReadingLimits, TraceSpan, Unreadable, no_events
 
 
 def read_traces(body: bytes, is_json: bool, limits: ReadingLimits | None = None) -> TrafficReading:
@@ -26,7 +26,7 @@ def read_traces(body: bytes, is_json: bool, limits: ReadingLimits | None = None)
     limits = limits or ReadingLimits()
     decoded = (json_form if is_json else protobuf).decode_traces(body, limits)
     calls: list[ModelCall] = []
-    others: list[Span] = []
+    others: list[TraceSpan] = []
     evaluations: list[Evaluation] = []
     for span in decoded.spans:
         try:
@@ -66,7 +66,7 @@ def _links(decoded: Decoded, tree: SpanTree, call_ids: set[str | None]) -> list[
     return links
 
 
-def _evaluations(span: Span, decoded: Decoded) -> list[Evaluation]:
+def _evaluations(span: TraceSpan, decoded: Decoded) -> list[Evaluation]:
     """Return the evaluations that a span has as events, from before they were log records."""
     evaluations = []
     for event in span.read_events():

@@ -4,18 +4,18 @@ from promptuary.traffic.calls.model_call import TokenCounts
 from promptuary.traffic.otlp.attribute_values import CutJson, amount, clean, first_count, first_text, parse_json
 from promptuary.traffic.otlp.emitters.facts import CallFacts
 from promptuary.traffic.otlp.messages import read_messages, read_tool_calls
-from promptuary.traffic.otlp.wire.spans import Span
+from promptuary.traffic.otlp.wire.spans import TraceSpan
 
 CALLS = (".doGenerate", ".doStream")
 
 
-def is_call(span: Span) -> bool | None:
+def is_call(span: TraceSpan) -> bool | None:
     """Return whether a span is a model call; None where another family must decide."""
     operation = span.attributes.get("ai.operationId")
     return None if operation is None else str(operation).endswith(CALLS)
 
 
-def read(span: Span) -> CallFacts:
+def read(span: TraceSpan) -> CallFacts:
     """Read a span that is a model call."""
     attributes = span.attributes
     facts = CallFacts(

@@ -4,15 +4,15 @@ from collections.abc import Callable
 
 from promptuary.traffic.otlp.emitters import ai_sdk, genai, langfuse, langsmith, mlflow, openinference
 from promptuary.traffic.otlp.emitters.facts import CallFacts
-from promptuary.traffic.otlp.wire.spans import Span
+from promptuary.traffic.otlp.wire.spans import TraceSpan
 
-Family = tuple[Callable[[Span], bool | None], Callable[[Span], CallFacts]]
+Family = tuple[Callable[[TraceSpan], bool | None], Callable[[TraceSpan], CallFacts]]
 FAMILIES: tuple[Family, ...] = tuple(
     (module.is_call, module.read) for module in (openinference, langfuse, mlflow, langsmith, ai_sdk, genai)
 )
 
 
-def read_call(span: Span) -> CallFacts | None:
+def read_call(span: TraceSpan) -> CallFacts | None:
     """Return what a span reports of a model call; None where it is none, such as a sum over calls."""
     for is_call, read in FAMILIES:
         decision = is_call(span)

@@ -14,7 +14,7 @@ from promptuary.traffic.otlp.attribute_values import (
 from promptuary.traffic.otlp.emitters.facts import CallFacts
 from promptuary.traffic.otlp.emitters.flat_messages import flat_messages
 from promptuary.traffic.otlp.messages import read_answer, read_messages, read_system
-from promptuary.traffic.otlp.wire.spans import ERROR_STATUS, Span
+from promptuary.traffic.otlp.wire.spans import ERROR_STATUS, TraceSpan
 
 OPERATIONS = frozenset({"chat", "text_completion", "generate_content"})
 OLD_REQUEST_TYPES = frozenset({"chat", "completion"})
@@ -37,7 +37,7 @@ ANSWER_ATTRIBUTES = (
 )
 
 
-def is_call(span: Span) -> bool | None:
+def is_call(span: TraceSpan) -> bool | None:
     """Return whether a span is a model call; None where it does not follow the conventions."""
     operation = span.attributes.get("gen_ai.operation.name")
     if operation is None:
@@ -46,7 +46,7 @@ def is_call(span: Span) -> bool | None:
     return str(operation) in OPERATIONS and not _opens_a_stream(span)
 
 
-def _opens_a_stream(span: Span) -> bool:
+def _opens_a_stream(span: TraceSpan) -> bool:
     """Return whether a span of logfire ends when a stream opens; the call is the zero-length span at the stream's end."""
     return (
         span.scope.startswith("logfire")
@@ -56,7 +56,7 @@ def _opens_a_stream(span: Span) -> bool:
     )
 
 
-def read(span: Span) -> CallFacts:
+def read(span: TraceSpan) -> CallFacts:
     """Read a span that is a model call."""
     attributes = span.attributes
     facts = CallFacts(

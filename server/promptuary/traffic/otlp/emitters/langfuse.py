@@ -18,16 +18,16 @@ from promptuary.traffic.otlp.attribute_values import (
 )
 from promptuary.traffic.otlp.emitters.facts import CallFacts
 from promptuary.traffic.otlp.messages import read_answer, read_messages
-from promptuary.traffic.otlp.wire.spans import Span
+from promptuary.traffic.otlp.wire.spans import TraceSpan
 
 
-def is_call(span: Span) -> bool | None:
+def is_call(span: TraceSpan) -> bool | None:
     """Return whether a span is a model call; None where another family must decide."""
     kind = span.attributes.get("langfuse.observation.type")
     return None if kind is None else str(kind).lower() == "generation"
 
 
-def read(span: Span) -> CallFacts:
+def read(span: TraceSpan) -> CallFacts:
     """Read a span that is a model call."""
     attributes = span.attributes
     costs = parse_object(attributes.get("langfuse.observation.cost_details"))

@@ -4,16 +4,16 @@ from promptuary.traffic.calls.model_call import TokenCounts
 from promptuary.traffic.otlp.attribute_values import CutJson, count, first_count, first_text, parse_json, parse_object
 from promptuary.traffic.otlp.emitters.facts import CallFacts
 from promptuary.traffic.otlp.messages import read_answer, read_messages
-from promptuary.traffic.otlp.wire.spans import Span
+from promptuary.traffic.otlp.wire.spans import TraceSpan
 
 
-def is_call(span: Span) -> bool | None:
+def is_call(span: TraceSpan) -> bool | None:
     """Return whether a span is a model call; None where another family must decide."""
     kind = span.attributes.get("langsmith.span.kind")
     return None if kind is None else str(kind).lower() == "llm"
 
 
-def read(span: Span) -> CallFacts:
+def read(span: TraceSpan) -> CallFacts:
     """Read a span that is a model call."""
     attributes = span.attributes
     usage = parse_object(attributes.get("langsmith.metadata.usage_metadata"))

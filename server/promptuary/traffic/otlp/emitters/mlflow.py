@@ -14,18 +14,18 @@ from promptuary.traffic.otlp.attribute_values import (
 )
 from promptuary.traffic.otlp.emitters.facts import CallFacts
 from promptuary.traffic.otlp.messages import read_answer, read_messages
-from promptuary.traffic.otlp.wire.spans import Span
+from promptuary.traffic.otlp.wire.spans import TraceSpan
 
 CALL_TYPES = frozenset({"CHAT_MODEL", "LLM"})
 
 
-def is_call(span: Span) -> bool | None:
+def is_call(span: TraceSpan) -> bool | None:
     """Return whether a span is a model call; None where another family must decide."""
     span_type = span.attributes.get("mlflow.spanType")
     return None if span_type is None else str(unquoted(span_type)) in CALL_TYPES
 
 
-def read(span: Span) -> CallFacts:
+def read(span: TraceSpan) -> CallFacts:
     """Read a span that is a model call."""
     attributes = span.attributes
     usage = parse_object(attributes.get("mlflow.chat.tokenUsage"))

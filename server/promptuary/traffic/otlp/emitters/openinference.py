@@ -15,20 +15,20 @@ from promptuary.traffic.otlp.attribute_values import (
 )
 from promptuary.traffic.otlp.emitters.facts import CallFacts
 from promptuary.traffic.otlp.emitters.flat_messages import flat_messages
-from promptuary.traffic.otlp.messages import Answer, read_answer, read_messages
-from promptuary.traffic.otlp.wire.spans import Span
+from promptuary.traffic.otlp.messages import ModelAnswer, read_answer, read_messages
+from promptuary.traffic.otlp.wire.spans import TraceSpan
 
 REDACTED = "__REDACTED__"
 """What OpenInference sends in place of a text that it is configured to hide."""
 
 
-def is_call(span: Span) -> bool | None:
+def is_call(span: TraceSpan) -> bool | None:
     """Return whether a span is a model call; None where another family must decide."""
     kind = span.attributes.get("openinference.span.kind")
     return None if kind is None else str(kind).upper() == "LLM"
 
 
-def read(span: Span) -> CallFacts:
+def read(span: TraceSpan) -> CallFacts:
     """Read a span that is a model call."""
     attributes = span.attributes
     parameters = parse_object(attributes.get("llm.invocation_parameters"))
@@ -57,9 +57,9 @@ def read(span: Span) -> CallFacts:
     return facts
 
 
-def _read_contents(attributes: Mapping[str, Any], facts: CallFacts) -> Answer:
+def _read_contents(attributes: Mapping[str, Any], facts: CallFacts) -> ModelAnswer:
     """Read the messages into the facts, and return the whole answer, which has what no other attribute has."""
-    whole = Answer()
+    whole = ModelAnswer()
     facts.is_cut = REDACTED in attributes.values()
     try:
         value = parse_json(attributes.get("output.value"))

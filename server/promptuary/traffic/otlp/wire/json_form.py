@@ -10,7 +10,7 @@ from math import isfinite
 from typing import Any
 
 from promptuary.core.errors import MalformedBody
-from promptuary.traffic.otlp.wire.spans import Decoded, LogRecord, ReadingLimits, Span, SpanEvent, Unreadable, no_events
+from promptuary.traffic.otlp.wire.spans import Decoded, LogRecord, ReadingLimits, TraceSpan, SpanEvent, Unreadable, no_events
 
 DEPTH_LIMIT = 32
 """How deep a value may be nested."""
@@ -27,7 +27,7 @@ def decode_traces(body: bytes, limits: ReadingLimits) -> Decoded:
         MalformedBody: for a body that is none.
     """
     decoded = Decoded()
-    spans: list[Span] = []
+    spans: list[TraceSpan] = []
     for resource_spans in _messages(_parse(body), "resourceSpans"):
         service = _service(resource_spans)
         for scope_spans in _messages(resource_spans, "scopeSpans"):
@@ -122,7 +122,7 @@ def _service(message: Mapping[str, Any]) -> str | None:
     return None
 
 
-def _span(message: Any, scope: str, service: str | None) -> Span:
+def _span(message: Any, scope: str, service: str | None) -> TraceSpan:
     if not isinstance(message, dict):
         raise Unreadable("a span is not an object")
     attributes, is_complete = _attributes(message.get("attributes"))
@@ -130,7 +130,7 @@ def _span(message: Any, scope: str, service: str | None) -> Span:
     events = message.get("events")
     if not isinstance(events, list | None):
         raise Unreadable("events are not a list")
-    return Span(
+    return TraceSpan(
         trace_id=_id(message, "traceId", 32) or _missing("trace"),
         span_id=_id(message, "spanId", 16) or _missing("span"),
         parent_span_id=_id(message, "parentSpanId", 16) or None,

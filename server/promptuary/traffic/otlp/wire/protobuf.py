@@ -14,7 +14,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from promptuary.core.errors import MalformedBody
-from promptuary.traffic.otlp.wire.spans import Decoded, LogRecord, ReadingLimits, Span, SpanEvent, Unreadable, no_events
+from promptuary.traffic.otlp.wire.spans import Decoded, LogRecord, ReadingLimits, TraceSpan, SpanEvent, Unreadable, no_events
 
 NO_TRACE = bytes(16)
 NO_SPAN = bytes(8)
@@ -30,7 +30,7 @@ def decode_traces(body: bytes, limits: ReadingLimits) -> Decoded:
     """
     request = _parse(ExportTraceServiceRequest, body)
     decoded = Decoded()
-    spans: list[Span] = []
+    spans: list[TraceSpan] = []
     for resource_spans in request.resource_spans:
         service = _service(resource_spans.resource.attributes)
         for scope_spans in resource_spans.scope_spans:
@@ -77,7 +77,7 @@ def _parse(message_type: Any, body: bytes) -> Any:
         raise MalformedBody(f"the body is no {message_type.DESCRIPTOR.name} in protobuf") from None
 
 
-def _span(message: Any, scope: str, service: str | None) -> Span:
+def _span(message: Any, scope: str, service: str | None) -> TraceSpan:
     trace_id, span_id, parent = message.trace_id, message.span_id, message.parent_span_id
     if len(trace_id) != 16 or trace_id == NO_TRACE:
         raise Unreadable("no valid trace id")
@@ -88,7 +88,7 @@ def _span(message: Any, scope: str, service: str | None) -> Span:
     attributes, is_complete = _attributes(message.attributes)
     status = message.status
     events = message.events
-    return Span(
+    return TraceSpan(
         trace_id=trace_id.hex(),
         span_id=span_id.hex(),
         parent_span_id=parent.hex() if parent and parent != NO_SPAN else None,

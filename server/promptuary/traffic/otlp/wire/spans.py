@@ -35,7 +35,7 @@ class SpanEvent:
 
 
 @dataclass(slots=True)
-class Span:
+class TraceSpan:
     """A span.
 
     Attributes:
@@ -86,7 +86,7 @@ class LogRecord:
 class Decoded:
     """What one request contains. `errors` are the reasons of the rejected ones, with how often each occurs."""
 
-    spans: Sequence[Span] = ()
+    spans: Sequence[TraceSpan] = ()
     records: Sequence[LogRecord] = ()
     errors: dict[str, int] = field(default_factory=dict)
 
