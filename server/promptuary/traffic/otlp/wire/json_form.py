@@ -10,7 +10,7 @@ from math import isfinite
 from typing import Any
 
 from promptuary.core.errors import MalformedBody
-from promptuary.traffic.otlp.wire.spans import Decoded, LogRecord, ReadingLimits, TraceSpan, SpanEvent, Unreadable, no_events
+from promptuary.traffic.otlp.wire.spans import Decoded, LogRecord, ReadingLimits, SpanEvent, TraceSpan, Unreadable, no_events
 
 DEPTH_LIMIT = 32
 """How deep a value may be nested."""

@@ -14,7 +14,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from promptuary.core.errors import MalformedBody
-from promptuary.traffic.otlp.wire.spans import Decoded, LogRecord, ReadingLimits, TraceSpan, SpanEvent, Unreadable, no_events
+from promptuary.traffic.otlp.wire.spans import Decoded, LogRecord, ReadingLimits, SpanEvent, TraceSpan, Unreadable, no_events
 
 NO_TRACE = bytes(16)
 NO_SPAN = bytes(8)
