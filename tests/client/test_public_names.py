@@ -12,7 +12,7 @@ from promptuary.prompt.errors import FieldError, Invalid, InvalidPrompt, Invalid
 
 OPTIONS = (
     "url api_key ttl deadline follow bundle cache_dir disk keep_on_missing"
-    " breaker_failures breaker_cool_down on_lookup transport"
+    " breaker_failures breaker_cool_down on_lookup contents exit_deadline transport"
 ).split()
 ERRORS = {
     client.Conflict: ("conflict", client.Refused),
@@ -33,6 +33,7 @@ ERRORS = {
 }
 EXPORTED = {error.__name__ for error in ERRORS if error.__module__ == "promptuary.client.errors"} | {
     "AsyncPromptuary",
+    "DropReason",
     "LabelState",
     "Lookup",
     "Prompt",
@@ -43,6 +44,7 @@ EXPORTED = {error.__name__ for error in ERRORS if error.__module__ == "promptuar
     "RegisteredVersion",
     "Rendering",
     "Source",
+    "TrafficCounts",
     "trace",
 }
 PROMPT_ATTRIBUTES = (
@@ -64,10 +66,19 @@ def test_the_packages_export_these_names() -> None:
 def test_both_clients_have_these_options_and_methods(kind: Any) -> None:
     assert list(inspect.signature(kind).parameters) == OPTIONS
     assert public_attributes(kind) == {
-        *("after_fork", "close", "following", "get", "list", "register", "remove_label", "render", "search", "set_label")
+        *("after_fork", "close", "following", "get", "list", "register", "remove_label", "render", "search", "set_label"),
+        *("feedback", "flush", "observe", "traffic"),
     }
-    arguments = {name: list(inspect.signature(getattr(kind, name)).parameters)[1:] for name in ("get", "render")}
+    methods = ("get", "render", "observe", "feedback", "flush")
+    arguments = {name: list(inspect.signature(getattr(kind, name)).parameters)[1:] for name in methods}
     assert arguments == {
+        "observe": [
+            *("prompt", "variables", "output", "latency_ms", "tokens", "input", "model", "response_model", "provider"),
+            *("operation", "tool_calls", "finish", "status", "error", "cost", "first_token_ms", "response_id"),
+            *("conversation", "user", "at", "id"),
+        ],
+        "feedback": ["prompt", "value", "comment", "correction", "observation", "user", "name", "id"],
+        "flush": ["timeout"],
         "get": ["name", "label", "version", "targeting_key", "fallback", "max_age"],
         "render": ["name", "variables", "label", "version", "targeting_key", "query", "deadline"],
     }
@@ -84,6 +95,8 @@ def test_the_results_have_these_attributes() -> None:
 def test_sources_and_reasons_have_these_values() -> None:
     assert [*client.Source] == ["server", "memory", "disk", "bundle", "fallback"]
     assert [*client.Reason] == ["timeout", "connection", "server_error", "busy", "unusable", "circuit_open", "closed"]
+    assert [*client.DropReason] == ["full", "closed", "invalid", "refused", "unsent"]
+    assert [field.name for field in fields(client.TrafficCounts)] == ["sent", "queued", "dropped"]
 
 
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: error.__name__)

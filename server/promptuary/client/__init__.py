@@ -24,6 +24,7 @@ from promptuary.client.registry.results import LabelState, PromptMatch, PromptSu
 from promptuary.client.rendering import Rendering
 from promptuary.client.sync_client import Promptuary
 from promptuary.client.telemetry import Lookup, trace
+from promptuary.client.traffic.items import DropReason, TrafficCounts
 
 if TYPE_CHECKING:
     from promptuary.client.async_client import AsyncPromptuary
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AsyncPromptuary",
     "Conflict",
+    "DropReason",
     "FallbackFailed",
     "InvalidBundle",
     "InvalidSettings",
@@ -51,6 +53,7 @@ __all__ = [
     "Rendering",
     "RequestRefused",
     "Source",
+    "TrafficCounts",
     "trace",
 ]
 

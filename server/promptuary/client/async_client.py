@@ -68,7 +68,8 @@ class AsyncPromptuary(AsyncRegistryCalls, _Client):
     """`Promptuary` for asyncio, with `await`; see there for the arguments and errors. Several loops may share one.
 
     `on_lookup` is called in the loop, so it must not block. The stream of changes is read by a task of the loop that first
-    received an answer; when that loop stops, another one takes over.
+    received an answer; when that loop stops, another one takes over. `observe` and `feedback` do their work at once, with or
+    without `await`: a thread sends what they queue.
     """
 
     _reader: AsyncStreamReader | None = None
@@ -123,8 +124,19 @@ class AsyncPromptuary(AsyncRegistryCalls, _Client):
             )
         return call.result(attempts.response)
 
+    async def flush(self, timeout: float | None = None) -> bool:
+        """Wait until every call and feedback reported before is sent or dropped; see `Promptuary.flush`."""
+        if not self._traffic.counts.queued:
+            return True
+        return await asyncio.get_running_loop().run_in_executor(None, self._traffic.flush, timeout)
+
     async def close(self) -> None:
-        """Close for the running loop, after its requests have ended or the deadline has passed. Memory still answers."""
+        """Close for the running loop, after its requests have ended or the deadline has passed. Memory still answers.
+
+        Calls and feedback that are queued are sent before, within `exit_deadline`.
+        """
+        await self.flush(self._options.exit_deadline)
+        self._traffic.disconnect()
         loop = self._loop()
         loop.closed = True
         reader = self._reader

@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from promptuary.client import fork
 from promptuary.client.settings import ClientOptions, build_components
 from promptuary.client.telemetry import Lookup
+from promptuary.client.traffic.queue import TrafficOptions, TrafficQueue
+from promptuary.client.traffic.reports import TrafficReports
+from promptuary.client.traffic.server import TrafficServer
 from promptuary.client.transport.connection import build_tls_context
 
 if TYPE_CHECKING:
@@ -20,7 +23,7 @@ BACKGROUND_LIMIT = 16
 Transport = TypeVar("Transport", "httpx.BaseTransport", "httpx.AsyncBaseTransport")
 
 
-class BaseClient(ABC, Generic[Transport]):
+class BaseClient(TrafficReports, ABC, Generic[Transport]):
     """A client without its I/O. `Promptuary` describes the arguments."""
 
     def __init__(
@@ -38,6 +41,8 @@ class BaseClient(ABC, Generic[Transport]):
         breaker_failures: int = 3,
         breaker_cool_down: float = 10.0,
         on_lookup: Callable[[Lookup], object] | None = None,
+        contents: bool = True,
+        exit_deadline: float = 2.0,
         transport: Transport | None = None,
     ) -> None:
         options = self._options = ClientOptions(
@@ -53,6 +58,8 @@ class BaseClient(ABC, Generic[Transport]):
             breaker_failures=breaker_failures,
             breaker_cool_down=breaker_cool_down,
             on_lookup=on_lookup,
+            contents=contents,
+            exit_deadline=exit_deadline,
         )
         self._clock = time.monotonic
         self._components = build_components(options, self._clock)
@@ -61,6 +68,7 @@ class BaseClient(ABC, Generic[Transport]):
         self._tls = build_tls_context(self._components.endpoint)
         self._transport: Transport | None = transport
         self._inherited: Mapping[str, object] = {}
+        self._traffic = self._begin_traffic(is_closed=False)
         self._begin()
         fork.register(self)
 
@@ -78,6 +86,7 @@ class BaseClient(ABC, Generic[Transport]):
         if self._components.disk is not None:
             self._components.disk.after_fork()
         self._inherited = dict(vars(self))
+        self._traffic = self._begin_traffic(is_closed=self._traffic.is_closed)
         self._begin()
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -96,6 +105,12 @@ class BaseClient(ABC, Generic[Transport]):
     def __repr__(self) -> str:
         """Return a text that names the server, without the key."""
         return f"<{type(self).__name__} at {self._components}>"
+
+    def _begin_traffic(self, *, is_closed: bool) -> TrafficQueue:
+        """Build the queue of this process's reports."""
+        options = TrafficOptions(contents=self._options.contents, exit_deadline=self._options.exit_deadline)
+        server = TrafficServer(self._components.endpoint, self._tls, self._transport)
+        return TrafficQueue(options, server, self._clock, is_closed=is_closed)
 
     @abstractmethod
     def _begin(self) -> None:

@@ -34,6 +34,8 @@ class ClientOptions:
     breaker_failures: int
     breaker_cool_down: float
     on_lookup: Callable[[Lookup], object] | None
+    contents: bool
+    exit_deadline: float
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,8 @@ def build_components(
         raise InvalidSettings(
             "ttl and breaker_cool_down must be at least 0 s, deadline over 0 s and at most 600 s, breaker_failures at least 1"
         )
+    if not 0 <= options.exit_deadline <= 600:
+        raise InvalidSettings("exit_deadline must be 0 s to 600 s")
     bundle = None if options.bundle is None else read_bundle(Path(options.bundle), log.warning)
     policy = LookupPolicy(
         ttl=options.ttl,

@@ -94,6 +94,9 @@ class Promptuary(SyncRegistryCalls, _Client):
         breaker_failures: after so many failures in a row the server is not asked …
         breaker_cool_down: … for so many seconds.
         on_lookup: called with a `Lookup` after every `get` that memory did not answer, in the thread that made it.
+        contents: whether `observe` and `feedback` send what people wrote: variables, messages, answers, comments, users. With
+            False only what is counted leaves the process.
+        exit_deadline: seconds that the end of the process, or `close`, waits for calls and feedback that are queued.
         transport: an httpx transport, for tests and proxies. A fork shares it; without one, each process makes its own.
 
     Raises:
@@ -197,8 +200,20 @@ class Promptuary(SyncRegistryCalls, _Client):
             call.ended.wait(seconds)
         return failure or call.response
 
+    def flush(self, timeout: float | None = None) -> bool:
+        """Wait until every call and feedback reported before is sent or dropped; return whether it is, within the timeout.
+
+        Args:
+            timeout: seconds; None waits for as long as the server does not answer, at most ten minutes.
+        """
+        return self._traffic.flush(timeout)
+
     def close(self) -> None:
-        """Close the connections after the requests in flight have ended or the deadline has passed. Memory still answers."""
+        """Close the connections after the requests in flight have ended or the deadline has passed. Memory still answers.
+
+        Calls and feedback that are queued are sent before, within `exit_deadline`; later ones are dropped.
+        """
+        self._traffic.close(self._options.exit_deadline)
         until = self._clock() + self._core.policy.deadline
         with self._lock:
             self._closed = True

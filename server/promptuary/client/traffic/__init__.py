@@ -1,0 +1,1 @@
+"""Calls and feedback that applications report: queued in the caller, encoded and sent in the background."""

@@ -1,0 +1,54 @@
+"""The server that takes calls and feedback, over connections of the background thread's own."""
+
+import asyncio
+import ssl
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from promptuary.client.transport.connection import Connection
+from promptuary.client.transport.wire import Endpoint, FetchFailure, HttpResponse
+
+if TYPE_CHECKING:
+    import httpx
+
+
+class TrafficServer:
+    """Posts bodies. A transport for asyncio alone, which only tests and proxies have, runs in a loop of the thread's own."""
+
+    def __init__(
+        self, endpoint: Endpoint, tls: ssl.SSLContext, transport: "httpx.BaseTransport | httpx.AsyncBaseTransport | None"
+    ) -> None:
+        """Open no connection yet."""
+        self._endpoint = endpoint
+        self._tls = tls
+        self._transport = transport
+        self._connection: Connection | None = None
+        self._lock = threading.RLock()
+
+    def send(self, path: str, body: bytes, seconds: float) -> HttpResponse | FetchFailure:
+        """Post a body, and return the response, or why there is none. Nothing is raised."""
+        import httpx
+
+        url, transport = self._endpoint.url + path, self._transport
+        if transport is not None and not isinstance(transport, httpx.BaseTransport):
+            return asyncio.run(self._post(url, transport, seconds, body))
+        with self._lock:
+            if self._connection is None:
+                self._connection = Connection(self._endpoint, self._tls, transport, time.monotonic)
+            connection = self._connection
+        return connection.request("POST", url, seconds, body=body)
+
+    def disconnect(self) -> None:
+        """Close the connections; the next request opens new ones. A transport that was passed in stays open."""
+        with self._lock:
+            connection, self._connection = self._connection, None
+        if connection is not None and self._transport is None:
+            connection.close()
+
+    async def _post(
+        self, url: str, transport: "httpx.AsyncBaseTransport", seconds: float, body: bytes
+    ) -> HttpResponse | FetchFailure:
+        from promptuary.client.transport.async_connection import AsyncConnection
+
+        return await AsyncConnection(self._endpoint, self._tls, transport).request("POST", url, seconds, body=body)
