@@ -38,6 +38,7 @@ EXPORTED = {error.__name__ for error in ERRORS if error.__module__ == "promptuar
     "Lookup",
     "Prompt",
     "PromptMatch",
+    "PromptSpanProcessor",
     "PromptSummary",
     "Promptuary",
     "Reason",
@@ -48,7 +49,7 @@ EXPORTED = {error.__name__ for error in ERRORS if error.__module__ == "promptuar
     "trace",
 }
 PROMPT_ATTRIBUTES = (
-    "age as_stale config content digest label labels metadata name render seen_as seen_with source stale tags template"
+    "age as_stale config content digest in_use label labels metadata name render seen_as seen_with source stale tags template"
     " to_langchain variables variant version with_source with_version"
 ).split()
 

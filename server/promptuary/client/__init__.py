@@ -28,6 +28,7 @@ from promptuary.client.traffic.items import DropReason, TrafficCounts
 
 if TYPE_CHECKING:
     from promptuary.client.async_client import AsyncPromptuary
+    from promptuary.client.in_use.span_processor import PromptSpanProcessor
 
 __all__ = [
     "AsyncPromptuary",
@@ -44,6 +45,7 @@ __all__ = [
     "Prompt",
     "PromptMatch",
     "PromptNotFound",
+    "PromptSpanProcessor",
     "PromptSummary",
     "PromptUnavailable",
     "Promptuary",
@@ -59,9 +61,13 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Import the client for asyncio when it is first used."""
+    """Import the client for asyncio, or the span processor, when it is first used."""
     if name == "AsyncPromptuary":
         from promptuary.client.async_client import AsyncPromptuary
 
         return AsyncPromptuary
+    if name == "PromptSpanProcessor":
+        from promptuary.client.in_use.span_processor import PromptSpanProcessor
+
+        return PromptSpanProcessor
     raise AttributeError(f"module 'promptuary.client' has no attribute {name!r}")

@@ -12,6 +12,8 @@ from weakref import WeakKeyDictionary
 from promptuary.client.async_stream_reader import AsyncStreamReader
 from promptuary.client.base_client import BACKGROUND_LIMIT, BaseClient
 from promptuary.client.disk.background import DiskRead
+from promptuary.client.in_use import uses
+from promptuary.client.in_use.attributes import note_rendering, note_use
 from promptuary.client.lookup.core import SERVER_SHARE, Fallback
 from promptuary.client.lookup.entry import CacheEntry, PendingFetch
 from promptuary.client.lookup.steps import (
@@ -94,6 +96,8 @@ class AsyncPromptuary(AsyncRegistryCalls, _Client):
             if prompt is not None:
                 if OPENTELEMETRY in _loaded_modules:
                     mark_current_span(prompt.name, prompt.version)
+                    if uses.is_followed:
+                        note_use(prompt.metadata, prompt.name, prompt.version)
                 return prompt
         return await self._run_steps(self._core.lookup(name, label, version, targeting_key, fallback, max_age))
 
@@ -112,7 +116,9 @@ class AsyncPromptuary(AsyncRegistryCalls, _Client):
         body = encode_body(rendering_body(name, variables, label, version, targeting_key, query))
         loop, url = self._loop(), self._components.endpoint.rendering(name)
         response = CLIENT_CLOSED if loop.closed else await loop.connection.request("POST", url, deadline, body=body)
-        return read_rendering(name, version, response)
+        rendering = read_rendering(name, version, response)
+        note_rendering(rendering, variables)
+        return rendering
 
     async def _call(self, call: RegistryCall[T], deadline: float) -> T:
         loop = self._loop()
@@ -186,6 +192,8 @@ class AsyncPromptuary(AsyncRegistryCalls, _Client):
         except StopIteration as end:
             prompt: Prompt = end.value
             mark_current_span(prompt.name, prompt.version)
+            if uses.is_followed:
+                note_use(prompt.metadata, prompt.name, prompt.version)
             return prompt
 
     async def _fetch_and_wait(self, step: FetchStep, disk_read: DiskRead) -> FetchResult:

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 from promptuary.client.errors import NeedsContext
 from promptuary.client.freshness import Freshness
+from promptuary.client.in_use import uses
+from promptuary.client.in_use.attributes import note_use, span_attributes
+from promptuary.client.in_use.uses import InUse
 from promptuary.client.span import OPENTELEMETRY, mark_current_span
 from promptuary.client.versions.rendered import Message, Rendered
 from promptuary.client.versions.version import ResolvedVersion
@@ -160,6 +163,8 @@ class Prompt:
         """
         if OPENTELEMETRY in _loaded_modules:
             mark_current_span(self.name, self.version)
+            if uses.is_followed:
+                note_use(self.metadata, self.name, self.version, values)
         return cast("Rendered", self._render(values))
 
     def _render(self, values: dict[str, Any]) -> list[Message] | str:
@@ -174,6 +179,17 @@ class Prompt:
             values = {name: value for name, value in values.items() if name in prepared.variables}
         full = prepared.render(values, self._passages(prepared, values))
         return full.text if full.text is not None else [dict(message) for message in full.messages or ()]
+
+    def in_use(self, variables: Mapping[str, Any] | None = None) -> InUse:
+        """Return a block in which every OpenTelemetry span that starts is this prompt's: `with prompt.in_use():`.
+
+        `promptuary.client.PromptSpanProcessor` sets the attributes. `get` and `render` put a prompt in use, too, for what
+        starts inside the current span.
+
+        Args:
+            variables: the values with which it was rendered, for a processor that sets them.
+        """
+        return InUse(span_attributes(self.metadata, self.name, self.version, variables))
 
     def to_langchain(self) -> "ChatPromptTemplate | PromptTemplate":
         """Return a `ChatPromptTemplate` or `PromptTemplate` whose runs have the name, version and digest as metadata.

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Self
 from promptuary.client.base_client import BACKGROUND_LIMIT, BaseClient
 from promptuary.client.disk.background import DiskRead
 from promptuary.client.errors import Reason
+from promptuary.client.in_use import uses
+from promptuary.client.in_use.attributes import note_rendering, note_use
 from promptuary.client.lookup.core import SERVER_SHARE, Fallback
 from promptuary.client.lookup.entry import PendingFetch
 from promptuary.client.lookup.steps import CallFallbackStep, FetchResult, FetchStep, LookupSteps, ReadDiskStep, RefreshStep
@@ -141,6 +143,8 @@ class Promptuary(SyncRegistryCalls, _Client):
             if prompt is not None:
                 if OPENTELEMETRY in _loaded_modules:
                     mark_current_span(prompt.name, prompt.version)
+                    if uses.is_followed:
+                        note_use(prompt.metadata, prompt.name, prompt.version)
                 return prompt
         return self._run_steps(self._core.lookup(name, label, version, targeting_key, fallback, max_age))
 
@@ -173,7 +177,9 @@ class Promptuary(SyncRegistryCalls, _Client):
         body = encode_body(rendering_body(name, variables, label, version, targeting_key, query))
         url = self._components.endpoint.rendering(name)
         response = self._request_within(deadline, lambda: self._connection.request("POST", url, deadline, body=body))
-        return read_rendering(name, version, response)
+        rendering = read_rendering(name, version, response)
+        note_rendering(rendering, variables)
+        return rendering
 
     def _call(self, call: RegistryCall[T], deadline: float) -> T:
         attempts = Attempts(self._clock, deadline)
@@ -262,6 +268,8 @@ class Promptuary(SyncRegistryCalls, _Client):
         except StopIteration as end:
             prompt: Prompt = end.value
             mark_current_span(prompt.name, prompt.version)
+            if uses.is_followed:
+                note_use(prompt.metadata, prompt.name, prompt.version)
             return prompt
 
     def _fetch_and_wait(self, step: FetchStep, disk_read: DiskRead) -> FetchResult:

@@ -27,17 +27,17 @@ PROMPT = prompt_of("Hi {{name}}")
 
 @dataclass
 class FakeService:
-    """Validates what it receives as the service does, and stores it; `answers` are returned first."""
+    """Validates what it receives as the service does, and stores it; `responses` are returned first."""
 
     observations: list[Any] = field(default_factory=list)
     feedback: list[Any] = field(default_factory=list)
-    answers: list[httpx.Response] = field(default_factory=list)
+    responses: list[httpx.Response] = field(default_factory=list)
     requests: int = 0
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         self.requests += 1
-        if self.answers:
-            return self.answers.pop(0)
+        if self.responses:
+            return self.responses.pop(0)
         body = json.loads(request.content)
         if request.url.path == "/v1/observations":
             self.observations += ObservationsIn.model_validate(body).observations
@@ -168,10 +168,10 @@ def test_feedback_that_no_program_means_is_refused_at_once(client: Promptuary, v
 
 def test_a_refused_call_does_not_keep_the_others_back(client: Promptuary, service: FakeService) -> None:
     problem = {"type": "urn:promptuary:problem:invalid_request", "code": "invalid_request", "detail": "a field is wrong"}
-    service.answers += [httpx.Response(422, json=problem)] * 2  # the batch of four, and its first half
+    service.responses += [httpx.Response(422, json=problem)] * 2  # the batch of four, and its first half
     for _ in range(4):
         client.observe(PROMPT)
-    service.answers.append(httpx.Response(422, json=problem))  # the first call alone
+    service.responses.append(httpx.Response(422, json=problem))  # the first call alone
     assert client.flush(60)
     assert (client.traffic.sent, client.traffic.dropped) == (3, {DropReason.REFUSED: 1})
 
@@ -180,7 +180,7 @@ def test_a_server_that_is_down_is_tried_again(
     client: Promptuary, service: FakeService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sending, "FIRST_PAUSE", 0.001)
-    service.answers += [httpx.Response(503), httpx.Response(502), httpx.Response(429, headers={"Retry-After": "0"})]
+    service.responses += [httpx.Response(503), httpx.Response(502), httpx.Response(429, headers={"Retry-After": "0"})]
     client.observe(PROMPT)
     assert client.flush(60)
     assert (client.traffic.sent, client.traffic.dropped, service.requests) == (1, {}, 4)
@@ -239,7 +239,7 @@ def test_the_client_for_asyncio_reports_with_and_without_await(service: FakeServ
 
 def test_a_fork_reports_by_itself(client: Promptuary, service: FakeService, tmp_path: Path) -> None:
     released = threading.Event()
-    service.answers.append(httpx.Response(503, headers={"Retry-After": "300"}))  # the parent's call stays queued
+    service.responses.append(httpx.Response(503, headers={"Retry-After": "300"}))  # the parent's call stays queued
     client.observe(PROMPT)
     wait_until(lambda: service.requests == 1)
     pid = os.fork()

@@ -33,7 +33,7 @@ def add(queue: Flushable) -> None:
 
 
 def discard(queue: Flushable) -> None:
-    """Forget a queue that is empty."""
+    """Remove a queue that is empty."""
     with _lock:
         _active.discard(queue)
 
@@ -58,7 +58,7 @@ def _flush_all() -> None:
 
 
 def _after_fork() -> None:
-    """Forget the parent's queues, in the child: the parent sends what is in them."""
+    """Remove the parent's queues, in the child: the parent sends what is in them."""
     global _lock
     _lock = threading.RLock()
     _active.clear()

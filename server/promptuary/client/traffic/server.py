@@ -1,6 +1,5 @@
 """The server that takes calls and feedback, over connections of the background thread's own."""
 
-import asyncio
 import ssl
 import threading
 import time
@@ -32,6 +31,8 @@ class TrafficServer:
 
         url, transport = self._endpoint.url + path, self._transport
         if transport is not None and not isinstance(transport, httpx.BaseTransport):
+            import asyncio  # an application with threads alone does not pay for it
+
             return asyncio.run(self._post(url, transport, seconds, body))
         with self._lock:
             if self._connection is None:

@@ -1,0 +1,1 @@
+"""The prompt in use: which one the spans that start now belong to."""
