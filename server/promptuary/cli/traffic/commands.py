@@ -3,11 +3,18 @@
 import typer
 
 from promptuary.cli.traffic.datasets import to_dataset
+from promptuary.cli.traffic.figures import show
+from promptuary.cli.traffic.observations import observations
+from promptuary.cli.traffic.settings import app as settings
 
-app = typer.Typer(help="Make cases of production traffic, of its sampled calls.", no_args_is_help=True)
+HELP = "Production traffic: its figures, sampled calls, settings, and cases made of sampled calls."
+app = typer.Typer(help=HELP, no_args_is_help=True)
+app.command("show")(show)
+app.command("observations")(observations)
 app.command("to-dataset")(to_dataset)
+app.add_typer(settings, name="settings")
 
 
-@app.callback()
+@app.callback(help=HELP)
 def traffic() -> None:
-    """Make cases of production traffic, of its sampled calls."""
+    """Run one of the commands."""
