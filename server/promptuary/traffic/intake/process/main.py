@@ -3,6 +3,7 @@
 It ends when the server does, however that ends: the connection is closed then.
 """
 
+import os
 import signal
 import socket
 import sys
@@ -30,6 +31,8 @@ log = structlog.get_logger(__name__)
 GROUP_BYTES = 1024 * 1024
 GROUP_REQUESTS = 32
 """The most requests that wait which one transaction takes: each would otherwise wait for a write to the disk of its own."""
+NICENESS = 5
+"""How much this process yields to the server: where both want a processor, a lookup comes first."""
 _CONNECTIONS = 2
 Reply = IntakeReport | PromptuaryError | None
 T = TypeVar("T")
@@ -39,6 +42,7 @@ def main(descriptor: int) -> None:
     """Take requests from a connection until it ends."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)  # they reach the whole group; the server has requests that it still answers
+    os.nice(NICENESS)
     connection = socket.socket(fileno=descriptor)
     settings: Settings = receive(connection)
     configure_logging(settings.log_level)
