@@ -1,6 +1,10 @@
 """From a key press to the next item on the screen, in a real browser, with 10,000 items queued.
 
     python -m bench.review [PRESSES]
+    python -m bench.review --minutes MINUTES
+
+With `--minutes`, one browser and 19 reviewers over REST review that long at once; it fails at the first error, and where a
+decision or a comment is not stored as it was sent.
 
 The API and the pages run as processes of their own. The page's own clock measures: from the time of the key's event to the
 first frame in which the next item is painted, and until that item can be decided.
@@ -10,7 +14,9 @@ import os
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator, Sequence
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -66,11 +72,21 @@ def pages(api: str) -> Iterator[str]:
         yield url
 
 
-def fill(api: str, authorization: dict[str, str]) -> None:
+@dataclass(frozen=True)
+class Sitting:
+    """Some minutes of one browser beside others: how many decisions each made, and the browser's delays."""
+
+    minutes: float
+    in_browser: int
+    over_rest: int
+    delays: Sequence[Delay]
+
+
+def fill(api: str, authorization: dict[str, str], count: int = ITEMS) -> None:
     """Queue the items."""
     with httpx.Client(base_url=f"{api}/v1", headers=authorization, timeout=120) as client:
         client.put(f"/queues/{QUEUE}", json={"instructions": "Is it right?"}).raise_for_status()
-        for start in range(0, ITEMS, BATCH):
+        for start in range(0, count, BATCH):
             items = [
                 {
                     "source": f"item-{number}",
@@ -108,8 +124,17 @@ def person_key(api: str, operator: str, name: str) -> str:
         return str(client.post("/keys", json=body).raise_for_status().json()["key"])
 
 
-def press(url: str, key: str, presses: int) -> tuple[list[float], list[float]]:
-    """Decide items in a browser; return the milliseconds until each next item was painted, and could be decided."""
+def press(
+    url: str, key: str, goes_on: Callable[[int], bool], comments: Callable[[int], str] = lambda _: ""
+) -> tuple[list[float], list[float]]:
+    """Decide items in a browser; return the milliseconds until each next item was painted, and could be decided.
+
+    Args:
+        url: of the pages.
+        key: of the reviewer.
+        goes_on: whether there is another press after a number of them.
+        comments: the comment of each press; empty for none.
+    """
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
@@ -122,10 +147,17 @@ def press(url: str, key: str, presses: int) -> tuple[list[float], list[float]]:
         page.get_by_role("button", name="Sign in").click()
         page.locator(".pr-root[data-decidable=true]").wait_for(timeout=60_000)
         page.evaluate(OBSERVE)
-        for number in range(presses):
+        presses = 0
+        while goes_on(presses):
             page.locator(".pr-root[data-decidable=true]").wait_for()
             page.wait_for_timeout(300)  # a brisk reviewer, who reads a little
-            page.keyboard.press("axu"[number % 3])
+            if comments(presses):
+                page.keyboard.press("m")
+                page.keyboard.type(comments(presses))
+                page.keyboard.press("Escape")
+                page.wait_for_timeout(150)
+            page.keyboard.press("axu"[presses % 3])
+            presses += 1
         page.locator(".pr-root[data-decidable=true][data-saving=idle]").wait_for()
         painted, decidable = page.evaluate("[window.painted, window.decidable]")
         browser.close()
@@ -134,13 +166,13 @@ def press(url: str, key: str, presses: int) -> tuple[list[float], list[float]]:
 
 
 @contextmanager
-def crowd(api: str, keys: Sequence[str]) -> Iterator[None]:
-    """Run others who review over REST meanwhile, each a decision a second.
+def crowd(api: str, keys: Sequence[str]) -> Iterator[list[str]]:
+    """Run others who review over REST meanwhile, each a decision a second; yield the comments that were accepted.
 
     Raises:
         AssertionError: after the block, when one of their calls failed.
     """
-    end, errors = threading.Event(), []
+    end, errors, accepted = threading.Event(), [], list[str]()
 
     def review(key: str) -> None:
         try:
@@ -150,6 +182,7 @@ def crowd(api: str, keys: Sequence[str]) -> Iterator[None]:
                     body = {"nonce": claim["nonce"], "decision": "approve", "comment": claim["id"]}
                     seen = {"seen_at": datetime.now(UTC).isoformat()}
                     client.post(f"/claims/{claim['id']}/submit", json=body | seen).raise_for_status()
+                    accepted.append(claim["id"])
         except Exception as error:  # reported below
             errors.append(error)
 
@@ -157,7 +190,7 @@ def crowd(api: str, keys: Sequence[str]) -> Iterator[None]:
     for thread in threads:
         thread.start()
     try:
-        yield
+        yield accepted
     finally:
         end.set()
         for thread in threads:
@@ -173,15 +206,55 @@ def measured(presses: int = PRESSES) -> list[Delay]:
         with serving(data) as api, pages(api) as url:
             fill(api, data.authorization)
             keys = [person_key(api, operator, f"reviewer {number}") for number in range(OTHERS + 1)]
-            painted, decidable = press(url, keys[0], presses)
+            painted, decidable = press(url, keys[0], lambda number: number < presses)
             with crowd(api, keys[1:]):
-                painted_beside, decidable_beside = press(url, keys[0], presses)
+                painted_beside, decidable_beside = press(url, keys[0], lambda number: number < presses)
     return [
         delay("the next item is painted", painted),
         delay("it can be decided", decidable),
         delay(f"painted, {OTHERS} others at work", painted_beside),
         delay(f"decidable, {OTHERS} others at work", decidable_beside),
     ]
+
+
+def measured_sitting(minutes: float) -> Sitting:
+    """Review for some minutes in a browser beside others, with 10,000 items queued until the end.
+
+    Raises:
+        AssertionError: when a call failed, or a decision or comment is not stored as it was sent.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        data = build(Path(folder) / "data", prompts=1, versions=1)
+        operator = operator_key(data.folder)
+        with serving(data) as api, pages(api) as url:
+            fill(api, data.authorization, ITEMS + int(60 * minutes * (OTHERS + 3)))
+            keys = [person_key(api, operator, f"reviewer {number}") for number in range(OTHERS + 1)]
+            end = time.monotonic() + 60 * minutes
+            with crowd(api, keys[1:]) as accepted:
+                painted, decidable = press(url, keys[0], lambda _: time.monotonic() < end, _every_tenth)
+            expected = Counter([*accepted, *map(_every_tenth, range(len(painted)))])
+            assert Counter(stored_comments(api, data.authorization)) == expected, (
+                "a decision or a comment is not as it was sent"
+            )
+    delays = [delay(f"painted, {OTHERS} others at work", painted), delay(f"decidable, {OTHERS} others at work", decidable)]
+    return Sitting(minutes, len(painted), len(accepted), delays)
+
+
+def stored_comments(api: str, authorization: dict[str, str]) -> Iterator[str]:
+    """Yield the comment of every decision of the queue."""
+    with httpx.Client(base_url=f"{api}/v1", headers=authorization, timeout=120) as client:
+        cursor = None
+        while True:
+            query = {"limit": "200", **({"cursor": cursor} if cursor else {})}
+            answer = client.get(f"/queues/{QUEUE}/export", params=query).raise_for_status().json()
+            yield from (row["comment"] for row in answer["items"])
+            cursor = answer["next_cursor"]
+            if cursor is None:
+                return
+
+
+def _every_tenth(number: int) -> str:
+    return "" if number % 10 else f"comment {number}"
 
 
 def delay(what: str, milliseconds: Sequence[float]) -> Delay:
@@ -192,9 +265,18 @@ def delay(what: str, milliseconds: Sequence[float]) -> Delay:
 
 def main() -> None:
     """Measure and print the delays."""
-    presses = int(sys.argv[1]) if len(sys.argv) > 1 else PRESSES
-    print(f"from a key press, {presses} presses, {ITEMS:,} items queued")
-    for row in measured(presses):
+    if sys.argv[1:2] == ["--minutes"]:
+        sitting = measured_sitting(float(sys.argv[2]))
+        print(
+            f"{sitting.minutes:g} minutes, {ITEMS:,} items queued: {sitting.in_browser:,} decisions in the browser and ", end=""
+        )
+        print(f"{sitting.over_rest:,} over REST, all stored with their comments; no call failed")
+        rows = sitting.delays
+    else:
+        presses = int(sys.argv[1]) if len(sys.argv) > 1 else PRESSES
+        print(f"from a key press, {presses} presses, {ITEMS:,} items queued")
+        rows = measured(presses)
+    for row in rows:
         print(f"{row.what:34} p50 {row.p50:6.1f} ms  p95 {row.p95:6.1f} ms")
 
 
