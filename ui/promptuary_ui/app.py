@@ -10,7 +10,7 @@ from promptuary_ui import session
 from promptuary_ui.client import ApiError
 from promptuary_ui.components.error_display import display_errors
 from promptuary_ui.components.text import escape_markdown
-from promptuary_ui.page import account, agreement, deliveries, prompts, review, runs, schedules, sign_in
+from promptuary_ui.page import account, agreement, deliveries, judges, prompts, review, runs, schedules, sign_in
 from promptuary_ui.wire.caller import Caller
 
 HERE = Path(__file__).parent
@@ -27,6 +27,7 @@ def pages(scopes: Collection[str]) -> dict[Any, str]:
         ("review:decide", review.show, "Review", ":material/rate_review:"),
         ("run:read", runs.show, "Runs", ":material/science:"),
         ("review:read", agreement.show, "Agreement", ":material/balance:"),
+        ("run:read", judges.show, "Judges", ":material/gavel:"),
         ("run:read", schedules.show, "Schedules", ":material/calendar_clock:"),
         ("prompt:read", prompts.show, "Prompts", ":material/description:"),
         ("project:manage", deliveries.show, "Deliveries", ":material/local_shipping:"),
@@ -60,8 +61,8 @@ def show_signed_in(caller: Caller) -> None:
     """Show the page with the caller's name in the sidebar; redirect from a page that the caller's scopes do not allow."""
     app_pages = pages(caller.scopes)
     chosen = st.navigation(list(app_pages))
-    session.set_runs_page(next(page for page in app_pages if page.url_path == "runs"))
     allowed = [page for page, scope in app_pages.items() if scope in caller.scopes]
+    session.set_app_pages({page.url_path: page for page in allowed})
     if allowed and chosen not in allowed:
         st.switch_page(allowed[0])
     st.logo(HERE / "wordmark.svg", size="large", icon_image=HERE / "mark.svg")

@@ -12,7 +12,7 @@ from promptuary_ui.wire.agreement import Agreement, Disagreement
 from promptuary_ui.wire.base import Page
 from promptuary_ui.wire.caller import Caller
 from promptuary_ui.wire.deliveries import ParkedMessage
-from promptuary_ui.wire.judges import Corrections
+from promptuary_ui.wire.judges import Calibration, Corrections, Judge
 from promptuary_ui.wire.prompts import Diff, LabelMove, LabelRemoval, Prompt, Version
 from promptuary_ui.wire.review import AddedItems, Dataset, OutputCorrection, Queue
 from promptuary_ui.wire.runs import Distribution, Result, Run, RunComparison, Suite
@@ -176,6 +176,15 @@ class Api:
     def corrections(self, run: str) -> Corrections:
         """Return a finished run's judged figures beside those that labels of people correct."""
         return self._read(Corrections, "GET", f"/v1/runs/{_path_segment(run)}/corrections")
+
+    def judges(self, limit: int = 50, cursor: str | None = None) -> Page[Judge]:
+        """List a page of the judges of metrics, by metric."""
+        return self._page(Judge, "/v1/judges", limit, cursor, {})
+
+    def calibration(self, digest: str) -> Calibration:
+        """Return a judge compared with people; with very many labels this may take longer than other calls."""
+        path = f"/v1/judges/{_path_segment(digest)}/calibration"
+        return self._read(Calibration, "GET", path, timeout=COMPARISON_TIMEOUT)
 
     def compare(self, run: str, baseline: str) -> RunComparison:
         """Compare a finished run with another; with very many results this may take minutes."""

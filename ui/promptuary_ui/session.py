@@ -1,5 +1,6 @@
 """The session of the browser that a page is shown to: who it is, looked up at every run, and nothing of any other browser."""
 
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, cast
 
@@ -11,7 +12,7 @@ from promptuary_ui.settings import api_url, public_origin
 from promptuary_ui.sign_in.cookie import session_cookie
 from promptuary_ui.wire.caller import Caller
 
-CALLER, NOTICE, RUNS_PAGE = "promptuary.who", "promptuary.note", "promptuary.runs"
+CALLER, NOTICE, PAGES = "promptuary.who", "promptuary.note", "promptuary.pages"
 SIGNED_OUT = "promptuary.signed_out"
 
 
@@ -63,14 +64,14 @@ def has_scope(scope: str) -> bool:
     return caller is not None and scope in caller.scopes
 
 
-def runs_page() -> Any:
-    """Return the runs page, for links to it; None when a page runs without the app."""
-    return st.session_state.get(RUNS_PAGE)
+def app_page(path: str) -> Any:
+    """Return the page of a path such as `runs`, for links to it; None when a page runs without the app, or is not allowed."""
+    return st.session_state.get(PAGES, {}).get(path)
 
 
-def set_runs_page(page: Any) -> None:
-    """Store the runs page."""
-    st.session_state[RUNS_PAGE] = page
+def set_app_pages(pages: Mapping[str, Any]) -> None:
+    """Store the pages that the caller may open, by their paths."""
+    st.session_state[PAGES] = dict(pages)
 
 
 def sign_out() -> None:

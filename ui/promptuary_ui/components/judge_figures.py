@@ -2,14 +2,20 @@
 
 import streamlit as st
 
+from promptuary_ui import session
 from promptuary_ui.components.number_format import UNKNOWN, format_count, format_interval
 from promptuary_ui.components.text import escape_markdown
 from promptuary_ui.wire.judges import AgreementFigures, CorrectionFigures, Corrections, JudgeFigures
 
+JUDGE = "judge"
+"""The parameter of the judges' page that names one by its digest."""
+
 
 def show(corrections: Corrections) -> None:
     """Show the judges of a run, and both figures of each judged metric."""
-    st.subheader("Judges and people", anchor=False)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.subheader("Judges and people", anchor=False, width="content")
+        _link_to_judges(corrections)
     for judge in corrections.judges:
         icon = ":material/verified:" if judge.state == "valid" else ":material/pending:"
         st.caption(f"{icon} {escape_markdown(describe_judge(judge))}")
@@ -28,6 +34,14 @@ def show(corrections: Corrections) -> None:
         )
 
 
+def _link_to_judges(corrections: Corrections) -> None:
+    """Show a link to the judges' page; to the judge itself where the run has one."""
+    page, judges = session.app_page("judges"), corrections.judges
+    if page is not None:
+        chosen = {JUDGE: judges[0].digest} if len(judges) == 1 else {}
+        st.page_link(page, label="How far judges agree with people", icon=":material/gavel:", query_params=chosen)
+
+
 def describe_judge(judge: JudgeFigures) -> str:
     """Return the state of a judge's calibration, and its figures where there are any."""
     states = {
@@ -37,7 +51,7 @@ def describe_judge(judge: JudgeFigures) -> str:
     state = states.get(judge.state, f"not calibrated: {judge.labels} labels of people, {judge.missing} more needed")
     figures = [f"sensitivity {format_interval(judge.sensitivity)}"] if judge.sensitivity else []
     figures += [f"specificity {format_interval(judge.specificity)}"] if judge.specificity else []
-    figures += [f"{name} {_agreement(value)}" for name, value in (("κ", judge.kappa), ("AC1", judge.ac1)) if value]
+    figures += [f"{name} {format_agreement(value)}" for name, value in (("κ", judge.kappa), ("AC1", judge.ac1)) if value]
     figures += [f"{judge.tuned} labels tuned the judge and are left out"] if judge.tuned else []
     return ", ".join([f"{judge.metric} by {judge.model}: {state}", *figures])
 
@@ -58,7 +72,8 @@ def _row(correction: CorrectionFigures) -> dict[str, str]:
     }
 
 
-def _agreement(figures: AgreementFigures) -> str:
+def format_agreement(figures: AgreementFigures) -> str:
+    """Format a coefficient with its interval, or the reason why it is undefined."""
     if figures.value is None:
         return figures.reason or UNKNOWN
     bounds = "" if figures.low is None or figures.high is None else f" ({figures.low:.3f} to {figures.high:.3f})"

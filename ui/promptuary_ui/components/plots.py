@@ -11,6 +11,7 @@ from typing import Any
 import streamlit as st
 
 from promptuary_ui.components.number_format import format_score
+from promptuary_ui.wire.judges import CurvePoint
 from promptuary_ui.wire.runs import Comparison, Distribution, GateResult, IntervalFigures, Summary
 
 INTERVAL_LIMIT = 60
@@ -130,6 +131,39 @@ def plot_clusters(distribution: Distribution, names: Sequence[str]) -> None:
         ],
     }
     _show_plot(rows, spec, f"Means of {distribution.metric} in {len(clusters)} clusters.")
+
+
+def plot_judge_curve(points: Sequence[CurvePoint], name: str) -> None:
+    """Plot what people passed by a graded judge's score, with the line on which a judge and people are the same."""
+    rows: list[_Row] = [
+        {"score": point.mean_score, "passed": point.passed.estimate, "low": point.passed.low, "high": point.passed.high}
+        | {"labels": point.labels}
+        for point in points
+    ]
+    scale = {"domain": [0, 1]}
+    x = {"field": "score", "type": "quantitative", "title": "mean score of the judge", "scale": scale}
+    y = {"field": "passed", "type": "quantitative", "title": "passed by people", "scale": scale, "axis": {"format": "%"}}
+    tooltip = [
+        {"field": "score", "title": "mean score", "format": ".3f"},
+        {"field": "passed", "title": "passed by people", "format": ".1%"},
+        {"field": "labels", "title": "labels"},
+    ]
+    ends = {"values": [{"score": 0, "passed": 0}, {"score": 1, "passed": 1}]}
+    dashed = {"type": "line", "strokeDash": [4, 4], "color": ZERO_COLOUR}
+    spec = {
+        "title": "What people passed, by the judge's score",
+        "height": 240,
+        "layer": [
+            {"data": ends, "mark": dashed, "encoding": {"x": x, "y": y}},
+            {"mark": {"type": "rule", "size": 3}, "encoding": {"x": x, "y": {**y, "field": "low"}, "y2": {"field": "high"}}},
+            {
+                "mark": {"type": "point", "filled": True, "size": 80, "opacity": 1},
+                "encoding": {"x": x, "y": y, "tooltip": tooltip},
+            },
+        ],
+    }
+    shares = "; ".join(f"{row['score']:.2f}: {row['passed']:.0%} of {row['labels']} labels" for row in rows)
+    _show_plot(rows, spec, f"What people passed by the score of {name}. {shares}.")
 
 
 def _position(names: Sequence[str], name: str) -> int:

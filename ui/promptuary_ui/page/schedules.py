@@ -133,7 +133,7 @@ def _show_last_run(run: LastRun) -> None:
 
 
 def _show_run_link(run: str) -> None:
-    page = session.runs_page()
+    page = session.app_page("runs")
     if page is None:
         st.caption(escape_markdown(run))
     else:

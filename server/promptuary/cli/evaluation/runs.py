@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from promptuary.cli.connection import ApiClient, connect, path_segment
-from promptuary.cli.evaluation import schedules
+from promptuary.cli.evaluation import judges, schedules
 from promptuary.cli.evaluation.comparison import read_comparison, show_comparison, with_comparisons
 from promptuary.cli.evaluation.interruption import interruption
 from promptuary.cli.evaluation.local_execution import Executor, LocalExecution
@@ -39,6 +39,7 @@ from promptuary.prompt.errors import FieldError, Invalid
 app = typer.Typer(help="Run suites and read their results.", no_args_is_help=True)
 app.add_typer(schedules.app, name="schedule")
 app.command("alerts")(schedules.alerts)
+app.command("judges")(judges.judges)
 EXIT_CODES = {"no gate": 0, "pass": 0, "regression": 1, "inconclusive": 2, "infrastructure": EXIT_INFRASTRUCTURE}
 app.command("import")(import_suite)
 _WORST_FIRST = (EXIT_INFRASTRUCTURE, 1, 2, 0)

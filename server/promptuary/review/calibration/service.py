@@ -52,9 +52,7 @@ class JudgeService:
     def judges(self) -> list[Calibration]:
         """Return every judge that a suite has or that labels are of, by metric and digest."""
         draws, present = read_draws(self.unit.session, self.unit.caller.project), list(self._present_judges())
-        digests: dict[str, MetricJudge] = {draw.judge.digest: draw.judge for draw in draws}
-        digests |= {now.judge.digest: now.judge for now in present}
-        calibrations = [_calibration(judge, draws, present) for judge in digests.values()]
+        calibrations = [_calibration(judge, draws, present) for judge in _by_digest(draws, present).values()]
         return sorted(calibrations, key=lambda calibration: (calibration.judge.metric, calibration.judge.digest))
 
     def calibration(self, digest: str) -> Calibration:
@@ -63,10 +61,11 @@ class JudgeService:
         Raises:
             NotFound: when no suite has the judge, and no label is of it.
         """
-        for calibration in self.judges():
-            if calibration.judge.digest == digest:
-                return calibration
-        raise NotFound(f"there is no judge '{digest}'; GET /judges lists them")
+        draws, present = read_draws(self.unit.session, self.unit.caller.project), list(self._present_judges())
+        judge = _by_digest(draws, present).get(digest)
+        if judge is None:
+            raise NotFound(f"there is no judge '{digest}'; GET /judges lists them")
+        return _calibration(judge, draws, present)
 
     def decide(self, run_id: str) -> Summary:
         """Return the summary of a finished run as the labels of now decide it; the run keeps the verdict that it ended with.
@@ -143,6 +142,11 @@ class JudgeService:
             dataset = DatasetRef(newest.id, newest.name, newest.number, newest.digest, newest.cases)
         for judge in judges.values():
             yield PresentJudge(name, judge, dataset)
+
+
+def _by_digest(draws: Sequence[JudgedDraw], present: Sequence[PresentJudge]) -> dict[str, MetricJudge]:
+    judges = {draw.judge.digest: draw.judge for draw in draws}
+    return judges | {now.judge.digest: now.judge for now in present}
 
 
 def _calibration(judge: MetricJudge, draws: Sequence[JudgedDraw], present: Sequence[PresentJudge]) -> Calibration:
