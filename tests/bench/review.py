@@ -218,7 +218,7 @@ def measured(presses: int = PRESSES) -> list[Delay]:
 
 
 def measured_sitting(minutes: float) -> Sitting:
-    """Review for some minutes in a browser beside others, with 10,000 items queued until the end.
+    """Measure some minutes of review in a browser beside others, with 10,000 items queued until the end.
 
     Raises:
         AssertionError: when a call failed, or a decision or comment is not stored as it was sent.
