@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from factories.otlp_captures import Capture, capture, captures
-from factories.otlp_requests import chat, event, logs, request, traces
+from factories.otlp_requests import chat, event, in_protobuf, logs, request, traces
 from promptuary.core.errors import MalformedBody
 from promptuary.traffic.calls.contents_codec import encode_contents
 from promptuary.traffic.otlp.logs import read_logs
@@ -138,6 +138,21 @@ def test_bytes_that_are_no_protobuf_are_refused() -> None:
         read_logs(b"\xff\xff\xff", is_json=False)
 
 
+def test_a_text_that_is_not_utf8_spoils_its_own_span_alone() -> None:
+    body = in_protobuf(request(chat({"user.id": "aaaa"}), chat({"user.id": "bbbb"}), scope="support"))
+    reading = read_traces(body.replace(b"aaaa", b"a\xffaa"), is_json=False)
+    assert [call.user for call in reading.calls] == ["bbbb"]
+    assert reading.message == "1 spans were rejected: not readable as protobuf; its texts must be UTF-8 (1)"
+    records = (capture("openai-v2-plain-legacy-events").logs or b"").replace(b"My parcel", b"My \xffarcel")
+    assert read_logs(records, is_json=False).rejected == 1
+
+
+def test_a_text_of_a_resource_that_is_not_utf8_is_refused() -> None:
+    body = in_protobuf(request(chat(), service="support"))
+    with pytest.raises(MalformedBody):
+        read_traces(body.replace(b"support", b"supp\xffrt"), is_json=False)
+
+
 def test_an_empty_request_is_read() -> None:
     assert read_traces(b"", is_json=False) == read_traces(b"{}", is_json=True)
 
@@ -153,6 +168,13 @@ def test_integers_are_numbers_or_texts(number: Any) -> None:
     span = chat({"gen_ai.usage.input_tokens": None})
     span["attributes"].append({"key": "gen_ai.usage.input_tokens", "value": {"intValue": number}})
     assert read_traces(traces(span), is_json=True).calls[0].tokens.input == 7
+
+
+@pytest.mark.parametrize("number", ["1_000", " 7", "+7", "\u0667", "", "1e3", True])
+def test_texts_that_are_no_integers_leave_their_attribute_out(number: Any) -> None:
+    span = chat({"gen_ai.usage.input_tokens": None})
+    span["attributes"].append({"key": "gen_ai.usage.input_tokens", "value": {"intValue": number}})
+    assert read_traces(traces(span), is_json=True).calls[0].tokens.input is None
 
 
 def test_ids_may_have_upper_case() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from factories.otlp_captures import capture, files
-from factories.otlp_requests import START, TRACE, chat, in_protobuf, request, span, traces
+from factories.otlp_requests import START, TRACE, attributes, chat, in_protobuf, request, span, traces
 from promptuary.traffic.calls.model_call import Attribution, CallMessage, CallStatus, ModelCall, PromptMark, TokenCounts
 from promptuary.traffic.otlp.traces import read_traces
 from promptuary.traffic.otlp.wire.spans import ReadingLimits
@@ -123,6 +123,37 @@ def test_variables_are_read_in_the_way_of_each_family(attributes: dict[str, Any]
 def test_variables_come_from_the_span_that_names_the_prompt() -> None:
     outer = {"gen_ai.prompt.name": "triage", "gen_ai.prompt.variable.ticket": "lost"}
     assert _call(chat(parentSpanId=OUTER), span(outer, spanId=OUTER)).contents.variables == {"ticket": "lost"}
+
+
+def test_variables_of_the_span_around_a_call_belong_to_the_prompt_that_both_name() -> None:
+    outer = span({"gen_ai.prompt.name": "triage", "gen_ai.prompt.variable.ticket": "lost"}, spanId=OUTER)
+    own = {"gen_ai.prompt.name": "triage", "gen_ai.prompt.version": "2"}
+    call = _call(chat(own, parentSpanId=OUTER), outer)
+    assert (call.prompt, call.contents.variables) == (PromptMark("triage", "2"), {"ticket": "lost"})
+    other = _call(chat({**own, "gen_ai.prompt.name": "other"}, parentSpanId=OUTER), outer)
+    assert (other.prompt, other.contents.variables) == (PromptMark("other", "2"), None)
+
+
+def test_a_chain_of_ten_thousand_calls_is_read_at_once() -> None:
+    spans = [chat(spanId=f"{number + 1:016x}", parentSpanId=f"{number + 2:016x}") for number in range(9_999)]
+    assert read_traces(traces(*spans), is_json=True).rejected == 0
+
+
+def test_messages_that_are_events_of_the_span_are_read() -> None:
+    def with_events(*events: tuple[str, dict[str, Any]]) -> ModelCall:
+        listed = [{"name": name, "timeUnixNano": str(START), "attributes": attributes(values)} for name, values in events]
+        return _call(chat(events=listed))
+
+    messages = {"gen_ai.input.messages": _input("hello"), "gen_ai.output.messages": _output("hi")}
+    oldest = json.dumps([{"role": "user", "content": "hello"}]), json.dumps([{"role": "assistant", "content": "hi"}])
+    for call in (
+        with_events(("gen_ai.client.inference.operation.details", messages)),
+        with_events(
+            ("gen_ai.content.prompt", {"gen_ai.prompt": oldest[0]}),
+            ("gen_ai.content.completion", {"gen_ai.completion": oldest[1]}),
+        ),
+    ):
+        assert (call.contents.input, call.contents.output) == ([CallMessage("user", "hello")], "hi")
 
 
 def test_a_call_with_dropped_attributes_counts_and_loses_messages_and_variables() -> None:
@@ -245,6 +276,12 @@ def test_one_response_that_two_instrumentations_report_is_one_call() -> None:
     second = chat({"gen_ai.response.id": "r1", "gen_ai.prompt.name": "triage"})
     call = _call(first, second)
     assert (call.prompt, call.tokens, call.trace_id) == (PromptMark("triage"), TokenCounts(7, 3), TRACE)
+
+
+def test_a_span_that_a_request_has_twice_is_one_call() -> None:
+    for response in (None, "r1"):
+        twice = chat({"gen_ai.response.id": response})
+        assert _call(twice, twice).span_id == twice["spanId"]
 
 
 def test_a_call_inside_a_call_is_its_second_report() -> None:

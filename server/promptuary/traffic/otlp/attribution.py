@@ -1,6 +1,6 @@
 """Which prompt a call belongs to where its own span names none: that of the nearest span around it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -9,6 +9,8 @@ from promptuary.traffic.otlp.prompt_marks import complete_mark, read_mark, read_
 from promptuary.traffic.otlp.wire.spans import TraceSpan
 
 SpanKey = tuple[str, str]
+ANCESTORS_LIMIT = 100
+"""The most spans around a call that are looked at, so that a request of one long chain does not take its square."""
 
 
 class SpanTree:
@@ -25,33 +27,35 @@ class SpanTree:
             self._marks[key] = read_mark(span.attributes)
         return self._marks[key]
 
-    def ancestors(self, call: ModelCall) -> list[TraceSpan]:
-        """Return the spans of the request around a call, the nearest first."""
-        spans: list[TraceSpan] = []
+    def ancestors(self, call: ModelCall) -> Iterator[TraceSpan]:
+        """Yield the spans of the request around a call, the nearest first."""
         visited = {call.span_id}
         parent = call.parent_span_id
-        while parent is not None and parent not in visited:
+        while parent is not None and parent not in visited and len(visited) <= ANCESTORS_LIMIT:
             visited.add(parent)
             span = self._spans.get((call.trace_id or "", parent))
             if span is None:
                 break
-            spans.append(span)
+            yield span
             parent = span.parent_span_id
-        return spans
 
     def attribute(self, call: ModelCall) -> ModelCall:
-        """Return a call with the prompt of the nearest span around it, where its own span does not name one."""
-        if call.parent_span_id is None or (call.prompt is not None and call.prompt.version is not None):
+        """Return a call with the prompt of the nearest span around it, and with what that knows more of its own."""
+        has_all = call.prompt is not None and call.prompt.version is not None and call.contents.variables is not None
+        if call.parent_span_id is None or has_all:
             return call
         for span in self.ancestors(call):
             mark = self.mark(span)
             if mark is None:
                 continue
-            if call.prompt is not None:
-                return replace(call, prompt=complete_mark(call.prompt, mark))
-            variables = call.contents.variables or _variables(span)
-            contents = call.contents if variables is None else replace(call.contents, variables=variables)
-            return replace(call, prompt=mark, attribution=Attribution.ANCESTOR, contents=contents)
+            if call.prompt is not None and call.prompt.name != mark.name:
+                return call
+            variables = _variables(span) if call.contents.variables is None else None
+            if variables is not None:
+                call = replace(call, contents=replace(call.contents, variables=variables))
+            if call.prompt is None:
+                return replace(call, prompt=mark, attribution=Attribution.ANCESTOR)
+            return replace(call, prompt=complete_mark(call.prompt, mark))
         return call
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from promptuary.traffic.calls.model_call import CallContents, CallMessage, Evaluation, LogContents, TrafficReading
 from promptuary.traffic.otlp.call_assembly import contents_size
 from promptuary.traffic.otlp.emitters.facts import CallFacts
-from promptuary.traffic.otlp.emitters.genai import read_contents
+from promptuary.traffic.otlp.emitters.genai import DETAILS_EVENT, read_contents
 from promptuary.traffic.otlp.evaluation_events import EVALUATION, read_evaluation
 from promptuary.traffic.otlp.finish_reasons import read_finish
 from promptuary.traffic.otlp.messages import ModelAnswer, read_answer, read_messages
@@ -15,7 +15,6 @@ from promptuary.traffic.otlp.prompt_marks import read_variables
 from promptuary.traffic.otlp.wire import json_form, protobuf
 from promptuary.traffic.otlp.wire.spans import LogRecord, ReadingLimits, Unreadable
 
-DETAILS = "gen_ai.client.inference.operation.details"
 CHOICE = "gen_ai.choice"
 ROLES = {
     "gen_ai.system.message": "system",
@@ -49,7 +48,7 @@ def read_logs(body: bytes, is_json: bool, limits: ReadingLimits | None = None) -
         try:
             if name == EVALUATION:
                 evaluations.append(read_evaluation(record.attributes, (record.trace_id, record.span_id), record.time))
-            elif name == DETAILS and record.span_id:
+            elif name == DETAILS_EVENT and record.span_id:
                 contents.append(_details(record, limits))
             elif (name == CHOICE or name in ROLES) and record.span_id:
                 record.name = str(name)

@@ -14,7 +14,8 @@ def merge_repeated(calls: Sequence[ModelCall], tree: SpanTree) -> list[ModelCall
     Two instrumentations report a call with the same response id, often in different traces. A span of a call inside of
     another one is a second report, too; where several are inside, the outer one is their sum.
     """
-    return _merge_same_response(_merge_nested(calls, tree))
+    once = list({call.key: call for call in calls}.values())  # an exporter that repeats a batch may repeat a span in it
+    return _merge_same_response(_merge_nested(once, tree))
 
 
 def _merge_nested(calls: Sequence[ModelCall], tree: SpanTree) -> list[ModelCall]:

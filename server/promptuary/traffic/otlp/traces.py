@@ -48,18 +48,18 @@ def read_traces(body: bytes, is_json: bool, limits: ReadingLimits | None = None)
     calls = merge_repeated([tree.attribute(call) for call in calls], tree)
     return TrafficReading(
         calls=calls,
-        links=_links(decoded, tree, {call.span_id for call in calls}),
+        links=_links(decoded, tree, {call.key for call in calls}),
         evaluations=evaluations,
         rejected=sum(decoded.errors.values()),
         message=rejection_message(decoded.errors, "spans"),
     )
 
 
-def _links(decoded: Decoded, tree: SpanTree, call_ids: set[str | None]) -> list[SpanLink]:
+def _links(decoded: Decoded, tree: SpanTree, keys: set[str]) -> list[SpanLink]:
     """Return the spans that are no calls, or second reports of one."""
     links = []
     for span in decoded.spans:
-        if span.span_id not in call_ids:
+        if f"{span.trace_id}{span.span_id}" not in keys:
             mark = tree.mark(span)
             variables = read_variables(span.attributes) if mark is not None and span.is_complete else None
             links.append(SpanLink(span.trace_id, span.span_id, span.parent_span_id, mark, variables))

@@ -17,6 +17,8 @@ from promptuary.traffic.otlp.messages import read_answer, read_messages, read_sy
 from promptuary.traffic.otlp.wire.spans import ERROR_STATUS, TraceSpan
 
 OPERATIONS = frozenset({"chat", "text_completion", "generate_content"})
+DETAILS_EVENT = "gen_ai.client.inference.operation.details"
+"""An event that has all messages of a call in its attributes."""
 OLD_REQUEST_TYPES = frozenset({"chat", "completion"})
 """The values of `llm.request.type` of openllmetry, before it followed the conventions."""
 EMITTERS = (
@@ -75,7 +77,24 @@ def read(span: TraceSpan) -> CallFacts:
     if span.scope.startswith("logfire") and attributes.get("logfire.span_type") == "log":
         facts.latency_ms = milliseconds(attributes.get("duration"))
     read_contents(attributes, facts)
+    if facts.input is None and facts.output is None and not facts.is_cut:
+        _read_events(span, facts)
     return facts
+
+
+def _read_events(span: TraceSpan, facts: CallFacts) -> None:
+    """Read messages that an emitter without log records puts into events of the span, in the new or in the oldest form."""
+    for event in span.read_events():
+        if event.name == DETAILS_EVENT:
+            read_contents(event.attributes, facts)
+        try:
+            if event.name == "gen_ai.content.prompt":
+                facts.input = read_messages(parse_json(event.attributes.get("gen_ai.prompt")))
+            elif event.name == "gen_ai.content.completion":
+                answer = read_answer(parse_json(event.attributes.get("gen_ai.completion")))
+                facts.output, facts.tool_calls = answer.text, answer.tool_calls
+        except CutJson:
+            facts.is_cut = True
 
 
 def read_tokens(attributes: Mapping[str, Any]) -> TokenCounts:

@@ -4,6 +4,7 @@ Unknown fields are ignored, as OTLP requires. A field of a wrong type makes its 
 """
 
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from math import isfinite
@@ -17,6 +18,7 @@ DEPTH_LIMIT = 32
 STATUS_CODES = {"STATUS_CODE_UNSET": 0, "STATUS_CODE_OK": 1, "STATUS_CODE_ERROR": 2}
 UINT64_LIMIT = 2**64
 INT64_LIMIT = 2**63
+INTEGER = re.compile("-?[0-9]{1,20}")
 HEX = frozenset("0123456789abcdef")
 
 
@@ -218,11 +220,8 @@ def _integer(value: Any) -> int | None:
     """Return a 64-bit integer that JSON has as a number or as a text; None for anything else."""
     if type(value) is int:
         return value
-    if isinstance(value, str) and len(value) <= 20:
-        try:
-            return int(value)
-        except ValueError:
-            return None
+    if isinstance(value, str):
+        return int(value) if INTEGER.fullmatch(value) else None
     if isinstance(value, float) and value.is_integer():
         return int(value)
     return None

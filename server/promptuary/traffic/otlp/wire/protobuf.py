@@ -14,6 +14,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from promptuary.core.errors import MalformedBody
+from promptuary.traffic.otlp.wire.protobuf_repair import without_unreadable
 from promptuary.traffic.otlp.wire.spans import Decoded, LogRecord, ReadingLimits, SpanEvent, TraceSpan, Unreadable, no_events
 
 NO_TRACE = bytes(16)
@@ -28,8 +29,8 @@ def decode_traces(body: bytes, limits: ReadingLimits) -> Decoded:
     Raises:
         MalformedBody: for bytes that are none.
     """
-    request = _parse(ExportTraceServiceRequest, body)
     decoded = Decoded()
+    request = _parse(ExportTraceServiceRequest, body, decoded)
     spans: list[TraceSpan] = []
     for resource_spans in request.resource_spans:
         service = _service(resource_spans.resource.attributes)
@@ -53,8 +54,8 @@ def decode_logs(body: bytes, limits: ReadingLimits) -> Decoded:
     Raises:
         MalformedBody: for bytes that are none.
     """
-    request = _parse(ExportLogsServiceRequest, body)
     decoded = Decoded()
+    request = _parse(ExportLogsServiceRequest, body, decoded)
     records: list[LogRecord] = []
     for resource_logs in request.resource_logs:
         for scope_logs in resource_logs.scope_logs:
@@ -70,11 +71,19 @@ def decode_logs(body: bytes, limits: ReadingLimits) -> Decoded:
     return decoded
 
 
-def _parse(message_type: Any, body: bytes) -> Any:
+def _parse(message_type: Any, body: bytes, decoded: Decoded) -> Any:
+    """Return a request. One text that is not UTF-8 spoils its own span or record, which is rejected."""
     try:
         return message_type.FromString(body)
     except (DecodeError, RecursionError):
+        pass
+    try:
+        readable, rejected = without_unreadable(body, message_type)
+        request = message_type.FromString(readable)
+    except (DecodeError, RecursionError, ValueError):
         raise MalformedBody(f"the body is no {message_type.DESCRIPTOR.name} in protobuf") from None
+    decoded.reject("not readable as protobuf; its texts must be UTF-8", rejected)
+    return request
 
 
 def _span(message: Any, scope: str, service: str | None) -> TraceSpan:
