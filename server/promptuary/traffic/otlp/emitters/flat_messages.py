@@ -20,16 +20,17 @@ def flat_messages(attributes: Mapping[str, Any], prefix: str, infix: str) -> lis
         infix: after the number and its dot, such as `message.`; may be empty.
     """
     fields: dict[int, dict[str, Any]] = {}
-    length = len(prefix)
-    for name, value in attributes.items():
-        if name.startswith(prefix):
-            number, _, rest = name[length:].partition(".")
-            if number.isdecimal() and len(number) <= DIGITS and rest.startswith(infix):
-                fields.setdefault(int(number), {})[rest[len(infix) :]] = value
+    length, skipped = len(prefix), len(infix)
+    for name in [name for name in attributes if name.startswith(prefix)]:
+        number, _, rest = name[length:].partition(".")
+        if number.isdecimal() and len(number) <= DIGITS and rest.startswith(infix):
+            fields.setdefault(int(number), {})[rest[skipped:]] = attributes[name]
     return [_message(fields[number]) for number in sorted(fields)]
 
 
 def _message(fields: Mapping[str, Any]) -> CallMessage:
+    if len(fields) == 2 and isinstance(fields.get("content"), str) and "role" in fields:
+        return CallMessage(short_text(fields["role"]) or "user", clean(fields["content"]))
     calls: dict[int, dict[str, Any]] = {}
     parts: dict[int, dict[str, Any]] = {}
     for name, value in fields.items():

@@ -12,6 +12,7 @@ from promptuary.traffic.otlp.attribute_values import (
     milliseconds_since,
     parse_json,
     parse_object,
+    short_text,
 )
 from promptuary.traffic.otlp.emitters.facts import CallFacts
 from promptuary.traffic.otlp.emitters.flat_messages import flat_messages
@@ -61,10 +62,13 @@ def _read_contents(attributes: Mapping[str, Any], facts: CallFacts) -> ModelAnsw
     """Read the messages into the facts, and return the whole answer, which has what no other attribute has."""
     whole = ModelAnswer()
     facts.is_cut = REDACTED in attributes.values()
+    outputs = flat_messages(attributes, "llm.output_messages.", "message.")
     try:
         value = parse_json(attributes.get("output.value"))
         if isinstance(value, dict) and attributes.get("output.mime_type") != "text/plain":
-            whole = read_answer(value)
+            # A completion's own id is all that the other attributes do not have.
+            is_known = bool(outputs) and "choices" in value and "llm.finish_reason" in attributes
+            whole = ModelAnswer(response_id=short_text(value.get("id"))) if is_known else read_answer(value)
     except CutJson:
         facts.is_cut = True
     facts.input = flat_messages(attributes, "llm.input_messages.", "message.") or None
@@ -75,7 +79,6 @@ def _read_contents(attributes: Mapping[str, Any], facts: CallFacts) -> ModelAnsw
             facts.is_cut = True
     elif _is_cut_object(attributes.get("input.value")):
         facts.is_cut = True
-    outputs = flat_messages(attributes, "llm.output_messages.", "message.")
     if outputs:
         content = outputs[0].content
         facts.tool_calls = outputs[0].tool_calls

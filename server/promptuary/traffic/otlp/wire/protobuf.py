@@ -157,11 +157,15 @@ def _attributes(messages: Iterable[Any]) -> tuple[dict[str, Any], bool]:
         # Most values are texts. The library answers "" for another type, so that one call is enough for them.
         value: Any = any_value.string_value
         if not value:
-            try:
-                value = _value(any_value, 0)
-            except Unreadable:
-                is_complete = False
-                continue
+            kind = any_value.WhichOneof("value")
+            if kind == "int_value":
+                value = any_value.int_value
+            elif kind != "string_value":
+                try:
+                    value = _value(any_value, 0)
+                except Unreadable:
+                    is_complete = False
+                    continue
         attributes[message.key] = value
     return attributes, is_complete
 
