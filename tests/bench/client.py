@@ -105,9 +105,10 @@ def rows() -> list[Row]:
 
 
 def reported() -> float:
-    """Measure an `observe` in the caller, while the background encodes and sends; return microseconds.
+    """Measure the processor time of an `observe` in the caller's thread; return microseconds.
 
-    Each round is shorter than the queue, which is empty before it.
+    Another thread encodes and sends meanwhile, and shares the interpreter: at the speed of this loop it would be measured,
+    too, by a clock on the wall. Each round is shorter than the queue, which is empty before it.
     """
     transport = httpx.MockTransport(lambda _: httpx.Response(202, json={}))
     with Promptuary("http://t", "k", disk=False, follow=False, transport=httpx.MockTransport(respond)) as client:
@@ -115,12 +116,12 @@ def reported() -> float:
     messages, best = prompt.render(**VALUES), float("inf")
     with Promptuary("http://t", "k", disk=False, follow=False, transport=transport) as client:
         for _ in range(ROUNDS):
-            started = time.perf_counter()
+            started = time.thread_time()
             for _ in range(TIMES):
                 client.observe(
                     prompt, variables=VALUES, input=messages, output="card_lost", latency_ms=312.5, tokens={"input": 210}
                 )
-            best = min(best, time.perf_counter() - started)
+            best = min(best, time.thread_time() - started)
             client.flush(60)
         assert client.traffic.dropped == {}, client.traffic
     return best / TIMES * 1e6

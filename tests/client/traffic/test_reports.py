@@ -207,11 +207,12 @@ def test_the_queue_is_bounded_by_number_and_by_bytes(
     released.clear()
     client.observe(PROMPT, output="x" * 99_000)
     client.observe(PROMPT, output="x" * 99_000)
-    assert client.traffic.dropped == {DropReason.FULL: 4}
+    client.observe(PROMPT, variables={"history": [{"role": "user", "content": "x" * 99_000}]})
+    assert client.traffic.dropped == {DropReason.FULL: 5}
     released.set()
     client.close()
     client.observe(PROMPT)
-    assert client.traffic.dropped == {DropReason.FULL: 4, DropReason.CLOSED: 1}
+    assert client.traffic.dropped == {DropReason.FULL: 5, DropReason.CLOSED: 1}
     assert len([record for record in caplog.records if "were not reported" in record.getMessage()]) == 1
 
 

@@ -1,12 +1,14 @@
 """What an application reported, as it waits in the queue. Nothing here converts values: that happens in the background."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 BASE_BYTES = 500
 """What an item is counted with beside its texts."""
+CONTAINERS = ("variables", "input", "tool_calls", "comment", "correction")
+"""The fields that may be large, or change after they were passed."""
 
 
 class DropReason(StrEnum):
@@ -48,21 +50,38 @@ class QueuedItem:
         """Copy what an application may change afterwards, one level deep, and estimate the size."""
         self.path = path
         size = BASE_BYTES
-        for name, value in fields.items():
-            if type(value) is str:
-                size += len(value)
-            elif isinstance(value, dict):
+        output = fields.get("output")
+        if type(output) is str:
+            size += len(output)
+        for name in CONTAINERS:
+            value = fields.get(name)
+            if value is None:
+                continue
+            if isinstance(value, dict):
                 fields[name] = dict(value)
                 size += _size(value.values())
             elif isinstance(value, list | tuple):
                 fields[name] = [dict(item) if type(item) is dict else item for item in value]
-                size += sum(_size(item.values()) if isinstance(item, dict) else _size((item,)) for item in value)
+                for item in value:
+                    size += _size(item.values() if type(item) is dict else (item,))
+            elif isinstance(value, str):
+                size += len(value)
         self.fields = fields
         self.size = size
 
 
-def _size(values: Any) -> int:
-    return sum(len(value) if isinstance(value, str | bytes | list | dict | tuple) else 20 for value in values)
+def _size(values: Iterable[Any], depth: int = 3) -> int:
+    size = 0
+    for value in values:
+        if type(value) is str:
+            size += len(value)
+        elif depth and type(value) is list:
+            size += _size(value, depth - 1)
+        elif depth and type(value) is dict:
+            size += _size(value.values(), depth - 1)
+        else:
+            size += 20
+    return size
 
 
 OBSERVATIONS = "/v1/observations"

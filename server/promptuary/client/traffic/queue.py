@@ -5,8 +5,8 @@ signal handler or a finalizer may report in the middle of another report.
 """
 
 import logging
+import os
 import threading
-import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
@@ -208,4 +208,4 @@ class TrafficQueue:
 
 def new_id() -> str:
     """Return an id for a call or feedback."""
-    return uuid.uuid4().hex
+    return os.urandom(16).hex()
