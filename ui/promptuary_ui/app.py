@@ -10,7 +10,7 @@ from promptuary_ui import session
 from promptuary_ui.client import ApiError
 from promptuary_ui.components.error_display import display_errors
 from promptuary_ui.components.text import escape_markdown
-from promptuary_ui.page import account, agreement, deliveries, judges, prompts, review, runs, schedules, sign_in
+from promptuary_ui.page import account, agreement, deliveries, judges, prompts, review, runs, schedules, sign_in, traffic
 from promptuary_ui.wire.caller import Caller
 
 HERE = Path(__file__).parent
@@ -28,6 +28,7 @@ def pages(scopes: Collection[str]) -> dict[Any, str]:
         ("run:read", runs.show, "Runs", ":material/science:"),
         ("review:read", agreement.show, "Agreement", ":material/balance:"),
         ("run:read", judges.show, "Judges", ":material/gavel:"),
+        ("traffic:read", traffic.show, "Traffic", ":material/monitoring:"),
         ("run:read", schedules.show, "Schedules", ":material/calendar_clock:"),
         ("prompt:read", prompts.show, "Prompts", ":material/description:"),
         ("project:manage", deliveries.show, "Deliveries", ":material/local_shipping:"),

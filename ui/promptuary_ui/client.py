@@ -18,6 +18,7 @@ from promptuary_ui.wire.review import AddedItems, Dataset, OutputCorrection, Que
 from promptuary_ui.wire.runs import Distribution, Result, Run, RunComparison, Suite
 from promptuary_ui.wire.schedules import Alert, Schedule
 from promptuary_ui.wire.sessions import Authorization, OpenedSession, Provider, Session
+from promptuary_ui.wire.traffic import SampledCall, Traffic
 
 T = TypeVar("T", bound=BaseModel)
 TIMEOUT = httpx.Timeout(15.0, connect=3.0)
@@ -249,6 +250,20 @@ class Api:
     def history(self, name: str, label: str) -> list[LabelMove]:
         """List a label's moves, the newest first."""
         return list(self._all(LabelMove, f"/v1/prompts/{_path_segment(name)}/labels/{_path_segment(label)}/history"))
+
+    def traffic(self, start: str) -> Traffic:
+        """Return the project's traffic since a time, by prompt, and the calls without a known version with the reason."""
+        return self._read(Traffic, "GET", "/v1/traffic", params={"from": start, "by": "prompt,reason"})
+
+    def prompt_traffic(self, name: str, start: str, by: str) -> Traffic:
+        """Return a prompt's traffic since a time, divided as `by` names it."""
+        return self._read(Traffic, "GET", f"/v1/prompts/{_path_segment(name)}/traffic", params={"from": start, "by": by})
+
+    def sampled_calls(
+        self, prompt: str, limit: int, cursor: str | None, filters: Mapping[str, str | None]
+    ) -> Page[SampledCall]:
+        """Return a page of the sampled calls of a prompt, the newest first."""
+        return self._page(SampledCall, "/v1/observations", limit, cursor, {"prompt": prompt, **filters})
 
     def _all(self, model: type[T], path: str, params: dict[str, str] | None = None) -> Iterator[T]:
         cursor = None
