@@ -196,3 +196,9 @@ def settings(opened_database: Any, tmp_path: Path) -> Any:
 
     url = opened_database.engine.url.render_as_string(hide_password=False)
     return read_settings(data_dir=tmp_path / "data", database_url=url)
+
+
+def file_bytes(database: Any) -> bytes:
+    """Return the bytes of every file of a SQLite database, with its write-ahead log."""
+    folder = Path(database.engine.url.database).parent
+    return b"".join(file.read_bytes() for file in sorted(folder.rglob("*")) if file.is_file())

@@ -10,7 +10,7 @@ server that stands still.
 
 import math
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -124,6 +124,45 @@ class Database:
             confirm = session.info.get(CONFIRMATION)
             if confirm is not None:
                 confirm(self)
+
+    @contextmanager
+    def write_over_deleted(self) -> Iterator[Session]:
+        """Yield a session as `write` does; SQLite writes zeros over what its statements delete.
+
+        A page that SQLite gave up earlier, without this, keeps what it had until it is used again or `scrub` runs.
+        """
+        with self.write() as session:
+            if self.dialect == "sqlite":
+                session.connection().exec_driver_sql("PRAGMA secure_delete=ON")
+            yield session
+            if self.dialect == "sqlite":
+                session.connection().exec_driver_sql("PRAGMA secure_delete=OFF")
+
+    def empty_logs(self, models: Sequence[type[SQLModel]]) -> bool:
+        """Remove deleted rows of some tables from SQLite's write-ahead log, or from PostgreSQL's tables; disturb nobody.
+
+        Returns:
+            Whether that was possible: SQLite's log stays while a reader uses it.
+        """
+        if self.dialect == "postgresql":
+            tables = ", ".join(f'"{table_of(model).name}"' for model in models)
+            with self.without_timeouts() as patient, patient.engine.connect() as connection:
+                connection.execution_options(isolation_level="AUTOCOMMIT").exec_driver_sql(f"VACUUM {tables}")
+            return True
+        with _translate_driver_errors(), self.engine.connect() as connection:
+            driver = connection.execution_options(isolation_level="AUTOCOMMIT").connection.driver_connection
+            assert driver is not None
+            driver.execute("PRAGMA busy_timeout=0")  # writers would wait for a checkpoint that waits for a reader
+            try:
+                is_busy, *_ = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            finally:
+                driver.execute(f"PRAGMA busy_timeout={BUSY_MILLISECONDS}")
+        return not is_busy
+
+    def file_size(self) -> int | None:
+        """Return the bytes of SQLite's file; None on PostgreSQL and for a database in memory."""
+        file = self.engine.url.database if self.dialect == "sqlite" else None
+        return Path(file).stat().st_size if file and Path(file).exists() else None
 
     def scrub(self) -> None:
         """Remove what deleted and changed rows leave behind in the database's files, as far as the database can.

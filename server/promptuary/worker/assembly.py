@@ -21,6 +21,7 @@ from promptuary.scheduling.alert_webhook import AlertWebhook
 from promptuary.scheduling.scheduler import Scheduler
 from promptuary.search.prompt_vectors import PromptVectors
 from promptuary.traffic.intake.settling.settling import SampleSettling
+from promptuary.traffic.retention.retention import TrafficRetention
 from promptuary.webhooks import publication
 from promptuary.webhooks.delivery import WebhookDelivery
 from promptuary.worker.database import open_worker_database
@@ -65,9 +66,10 @@ def build_worker(
     scheduler = Scheduler(open_database, clock, settings)
     retention = ResponseRetention(open_database, clock, settings.retry_days)
     settling = SampleSettling(open_database, clock, settings)
+    traffic_retention = TrafficRetention(open_database, clock, settings)
 
     def tick() -> bool:
-        return any([scheduler.step(), retention.step(), settling.step()])
+        return any([scheduler.step(), retention.step(), settling.step(), traffic_retention.step()])
 
     try:
         yield Worker(open_database, clock, settings, executor, relays, independent, tick)

@@ -51,7 +51,7 @@ class SampleSettling:
         with self.database.read() as session:
             if not store.has_due_calls(session, now):
                 return False
-        with self.database.write() as session:
+        with self.database.write_over_deleted() as session:
             due = store.due_calls(session, now, BATCH)
             for project in sorted({call.project_id for call in due}):
                 self._settle_project(session, project, now, [call for call in due if call.project_id == project])
@@ -108,7 +108,7 @@ class SampleSettling:
             waiting_before = seconds - 2 * store.longest_wait(session, self.settings.traffic_wait)
             if not store.has_old_rows(session, seen_before, waiting_before):
                 return False
-        with self.database.write() as session:
+        with self.database.write_over_deleted() as session:
             return store.purge(session, seen_before, waiting_before, PURGE_BATCH)
 
 

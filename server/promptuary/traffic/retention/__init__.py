@@ -1,0 +1,1 @@
+"""How long contents and counters of production calls are stored."""
