@@ -82,6 +82,7 @@ def complete_app(
     for name, service in vars(services).items():
         setattr(app.state, name, service)
     app.state.admit_suite = admit_suite
+    app.state.lookup_counts = lookup.counts
     install_error_handlers(app)
     install_openapi(app)
     add_routes(app)

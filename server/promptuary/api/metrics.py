@@ -16,6 +16,7 @@ from starlette.responses import PlainTextResponse, Response
 from promptuary.access.auth.authentication import authenticate_request
 from promptuary.access.role import Scope
 from promptuary.access.unit_of_work import Caller
+from promptuary.api.production_metrics import production_metrics
 from promptuary.api.request_metrics import BUCKET_BOUNDS, RequestMetrics
 from promptuary.context.retrieval import CHROMA_TOPIC as CHROMA
 from promptuary.core import outbox
@@ -49,6 +50,7 @@ def metrics(request: Request) -> Response:
         _authenticated_caller(request).require(Scope.PROJECT_MANAGE)
     with state.database.read() as session:
         collected = [*_database_metrics(session, state.clock()), *_process_metrics(state.request_metrics)]
+        collected += production_metrics(session, state.clock(), state.lookup_counts)
     collected += _refusal_metrics(state.rate_limits.counts, state.refused_connections)
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
@@ -93,6 +95,11 @@ def _database_metrics(session: Session, now: datetime) -> "Iterator[Metric]":
     for topic in (CHROMA, PROMPTS, MLFLOW, WEBHOOK, WEBHOOK_DELIVERIES):
         pending.add_metric((topic,), outbox.count_pending(session, topic))
     yield pending
+    lag = GaugeMetricFamily("promptuary_outbox_oldest_seconds", "Age of the oldest message to deliver.", labels=("topic",))
+    for topic in (CHROMA, PROMPTS, MLFLOW, WEBHOOK, WEBHOOK_DELIVERIES):
+        oldest = outbox.oldest_pending(session, topic)
+        lag.add_metric((topic,), 0.0 if oldest is None else max(0.0, (now - oldest).total_seconds()))
+    yield lag
     parked = GaugeMetricFamily("promptuary_outbox_parked", "Messages that were refused too often.", labels=("topic",))
     counts = count_parked(session)
     for topic in (CHROMA, PROMPTS, MLFLOW, WEBHOOK, WEBHOOK_DELIVERIES):

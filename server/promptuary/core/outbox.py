@@ -83,6 +83,12 @@ def count_pending(session: Session, topic: str) -> int:
     return session.exec(query.where(col(OutboxRow.parked_at).is_(None))).one()
 
 
+def oldest_pending(session: Session, topic: str) -> datetime | None:
+    """Return when the cause of the oldest message of a topic was committed that is to be delivered; None for none."""
+    query = select(func.min(OutboxRow.created_at)).where(OutboxRow.topic == topic, col(OutboxRow.done_at).is_(None))
+    return session.exec(query.where(col(OutboxRow.parked_at).is_(None))).one()
+
+
 def relay(
     database: Database, clock: Clock, topic: str, handler: Callable[[dict[str, Any]], None], limit: int = 100
 ) -> RelayResult:

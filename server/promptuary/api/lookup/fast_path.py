@@ -9,7 +9,7 @@ outage. A key is then valid while it is not known to have ended, and no key of i
 """
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import anyio
 import structlog
@@ -33,10 +33,20 @@ SLOW_SECONDS = 0.1
 
 @dataclass(slots=True)
 class LookupCounts:
-    """How many lookups were answered by the fast path: from memory, or after a read from the database."""
+    """How many lookups were answered by the fast path: from memory, or after a read from the database; and of which version.
+
+    `by_version` has the project's number, the prompt's name and the version's number as a key. Only existing versions are
+    answered, so that it is as bounded as the registry is.
+    """
 
     from_memory: int = 0
     from_database: int = 0
+    by_version: dict[tuple[int, str, int], int] = field(default_factory=dict)
+
+    def count(self, project: int, name: str, version: int) -> None:
+        """Count a lookup of a version."""
+        key = (project, name, version)
+        self.by_version[key] = self.by_version.get(key, 0) + 1
 
 
 class LookupFastPath:
@@ -83,8 +93,7 @@ class LookupFastPath:
             if cached is None:
                 return False
             self.counts.from_database += 1
-        if self._limits_lookups:
-            self._count(key_digest)
+        self._count(key_digest, request.name, cached.version)
         trust_connection(scope)
         request_id = self._request_ids()
         status = await _send(cached, request.if_none_match, request_id, send)
@@ -97,10 +106,13 @@ class LookupFastPath:
         key = self.keys.get(key_digest)
         return key is not None and not self._rate_limits.allows_lookup(key.caller.credential_id)
 
-    def _count(self, key_digest: bytes) -> None:
+    def _count(self, key_digest: bytes, name: str, version: int) -> None:
         """Count a lookup that is answered here; FastAPI's route counts those that it answers."""
         key = self.keys.get(key_digest)
-        if key is not None:
+        if key is None:
+            return
+        self.counts.count(key.caller.project, name, version)
+        if self._limits_lookups:
             self._rate_limits.take_lookup(key.caller.credential_id)
 
     def _find_in_memory(self, request: LookupRequest, key_digest: bytes) -> CachedResponse | None:

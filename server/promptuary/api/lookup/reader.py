@@ -109,5 +109,5 @@ class LookupReader:
 
 
 def _entry(project: int, selector: str | int, revisions: ProjectRevisions, result: LookupResult) -> NewEntry:
-    response = build_cached_response(build_response(result), revisions.revision)
+    response = build_cached_response(build_response(result), revisions.revision, result.version.number)
     return NewEntry(project, result.version.prompt, selector, response, result.version.number, result.split)

@@ -24,19 +24,22 @@ CacheKey = tuple[int, str, Selector]
 
 @dataclass(frozen=True, slots=True)
 class CachedResponse:
-    """A response with its headers as they are sent, and the project's revision in the transaction that read it."""
+    """A response with its headers as they are sent, the project's revision in the transaction that read it, and its version."""
 
     response: LookupResponse
     revision: int
     headers: Headers
     not_modified_headers: Headers
+    version: int = 0
 
 
-def build_cached_response(response: LookupResponse, revision: int) -> CachedResponse:
+def build_cached_response(response: LookupResponse, revision: int, version: int = 0) -> CachedResponse:
     """Build the headers, the same ones and in the same order as FastAPI sends them."""
     headers = Response(response.body, 200, response.headers, MEDIA_TYPE).raw_headers
     not_modified_headers = Response(None, 304, response.headers).raw_headers
-    return CachedResponse(response, revision, [*headers, *SECURITY_HEADERS], [*not_modified_headers, *SECURITY_HEADERS])
+    return CachedResponse(
+        response, revision, [*headers, *SECURITY_HEADERS], [*not_modified_headers, *SECURITY_HEADERS], version
+    )
 
 
 @dataclass(frozen=True, slots=True)

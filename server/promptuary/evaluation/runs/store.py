@@ -205,6 +205,14 @@ def count_outcomes(session: Session) -> list[tuple[str, str | None, int]]:
     return [(state, verdict, count) for state, verdict, count in session.exec(query)]
 
 
+def sum_spent(session: Session, since: datetime, limit: int) -> list[tuple[int, str, float]]:
+    """Return what the runs that were created since a time have cost, in US dollars, by the project's number and the suite."""
+    spent: Any = func.sum(RunRow.spent)
+    query: Any = select(RunRow.project_id, RunRow.suite, spent).where(RunRow.created_at >= since)
+    rows = session.exec(query.group_by(col(RunRow.project_id), col(RunRow.suite)).order_by(spent.desc()).limit(limit))
+    return [(project, suite, float(cost)) for project, suite, cost in rows]
+
+
 def lease_run(session: Session, worker: str, now: datetime, until: datetime, only: str | None = None) -> Run | None:
     """Lease the oldest run without a lease, and increment its fence; None where there is none.
 

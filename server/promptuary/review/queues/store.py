@@ -283,3 +283,11 @@ def item_from_row(session: Session, row: ItemRow) -> Item:
         case_key=row.case_key,
         tuning=row.tuning,
     )
+
+
+def count_open_items(session: Session, limit: int) -> list[tuple[int, str, int]]:
+    """Return the number of items that lack a decision, by the project's number and the queue's name; the longest first."""
+    count: Any = func.count()
+    query: Any = select(QueueRow.project_id, QueueRow.name, count).join(ItemRow, col(ItemRow.queue_id) == col(QueueRow.id))
+    query = query.where(ItemRow.decided < QueueRow.slots).group_by(col(QueueRow.project_id), col(QueueRow.name))
+    return [(project, name, items) for project, name, items in session.exec(query.order_by(count.desc()).limit(limit))]

@@ -70,11 +70,15 @@ def _column(dimension: Dimension) -> Any:
 
 def _group(by: Sequence[Dimension], row: Any, names: dict[int, str]) -> TrafficGroup:
     values = {dimension: _value(dimension, value, names) for dimension, value in zip(by, row, strict=False)}
-    *sums, latencies = row[len(by) :]
+    return TrafficGroup(values, _sums(row[len(by) :]))
+
+
+def _sums(columns: Sequence[Any]) -> TrafficSums:
+    *sums, latencies = columns
     counted: dict[str, Any] = {
         name: (float if name in _DECIMALS else int)(value or 0) for name, value in zip(SUM_NAMES, sums, strict=True)
     }
-    return TrafficGroup(values, TrafficSums(**counted, latencies=LatencyHistogram.parse_sum(latencies or "")))
+    return TrafficSums(**counted, latencies=LatencyHistogram.parse_sum(latencies or ""))
 
 
 def _value(dimension: Dimension, value: Any, names: dict[int, str]) -> Any:
@@ -88,3 +92,29 @@ def _value(dimension: Dimension, value: Any, names: dict[int, str]) -> Any:
             return EPOCH + value * HOURS_A_DAY * HOUR
         case _:
             return value or None
+
+
+@dataclass(frozen=True)
+class VersionTraffic:
+    """The traffic of a version of any project; `prompt` is None for calls without a prompt, `version` for an unknown one."""
+
+    project: int
+    prompt: str | None
+    version: int | None
+    sums: TrafficSums
+
+
+def list_version_traffic(session: Session, period: TrafficPeriod) -> list[VersionTraffic]:
+    """List the traffic of every version of every project in a period, the one with the most calls first."""
+    keys: list[Any] = [SeriesRow.project_id, SeriesRow.prompt_key, SeriesRow.version]
+    sums: list[Any] = [func.sum(getattr(HourRow, name)) for name in SUM_NAMES]
+    latencies: Any = func.aggregate_strings(func.nullif(HourRow.latencies, ""), ",")
+    columns: list[Any] = [*keys, *sums, latencies]
+    statement: Any = select(*columns).join(HourRow, col(HourRow.series_id) == col(SeriesRow.id))
+    statement = statement.where(HourRow.hour >= period.first, HourRow.hour < period.end).group_by(*keys)
+    rows = session.connection().execute(statement).all()
+    names: dict[int, str] = {}
+    for project in {row[0] for row in rows}:
+        names |= prompt_names(session, project, {row[1] for row in rows if row[0] == project})
+    traffic = [VersionTraffic(row[0], names.get(row[1]), row[2] or None, _sums(row[len(keys) :])) for row in rows]
+    return sorted(traffic, key=lambda version: -version.sums.calls)
