@@ -54,6 +54,13 @@ def test_a_call_of_a_stock_instrumentation_is_read_right(
     assert (list(contents.input or ()), contents.output) == (MESSAGES, "delivery")
 
 
+def test_the_span_processor_marks_the_span_of_the_call_itself(landscape: Landscape) -> None:
+    (row,) = landscape.run("prompt_span_processor")
+    assert (row.prompt_id, row.version, row.details["attribution"]) == (1, 1, "span")
+    assert row.is_replayable
+    assert decode_contents(row.contents or b"").variables == {"ticket": "My parcel has not come."}
+
+
 def test_a_call_that_failed_is_an_error_with_its_type(landscape: Landscape) -> None:
     (row,) = landscape.run("genai_openai", MODEL="stub-429")
     assert (row.status, row.version) == ("error", 1)
