@@ -21,6 +21,8 @@ from promptuary.scheduling.alert_webhook import AlertWebhook
 from promptuary.scheduling.scheduler import Scheduler
 from promptuary.search.prompt_vectors import PromptVectors
 from promptuary.traffic.intake.settling.settling import SampleSettling
+from promptuary.traffic.online.queue_filling import QueueFillings
+from promptuary.traffic.online.scoring import OnlineScorings
 from promptuary.traffic.retention.retention import TrafficRetention
 from promptuary.webhooks import publication
 from promptuary.webhooks.delivery import WebhookDelivery
@@ -68,11 +70,22 @@ def build_worker(
     settling = SampleSettling(open_database, clock, settings)
     traffic_retention = TrafficRetention(open_database, clock, settings)
 
+    fillings = QueueFillings(open_database, clock, settings)
+    scorings = OnlineScorings(
+        open_database,
+        clock,
+        settings,
+        executor.renderer,
+        open_models,
+        embed=lambda texts: open_retrieval.backend.embedder.embed(texts),
+    )
+    steps = (("review queues of traffic", fillings.step), ("online scores", scorings.step))
+
     def tick() -> bool:
         return any([scheduler.step(), retention.step(), settling.step(), traffic_retention.step()])
 
     try:
-        yield Worker(open_database, clock, settings, executor, relays, independent, tick)
+        yield Worker(open_database, clock, settings, executor, relays, independent, tick, steps)
     finally:
         if models is None:
             open_models.close()

@@ -38,6 +38,7 @@ class Worker:
         relays: for each topic of the outbox, the handler that delivers one message.
         independent_topics: the topics whose messages do not wait for each other.
         tick: submits the runs that are due by a schedule; returns whether there were any.
+        steps: further steps by name, each in a thread of its own; each returns whether there is more to do.
         name: the owner of its leases.
     """
 
@@ -48,11 +49,16 @@ class Worker:
     relays: Sequence[tuple[str, Handler]]
     independent_topics: frozenset[str] = frozenset()
     tick: Callable[[], bool] = lambda: False
+    steps: Sequence[tuple[str, Callable[[], bool]]] = ()
     name: str = field(default_factory=worker_name)
 
     def step(self, stop: threading.Event | None = None) -> bool:
-        """Execute one round: scheduled runs, each topic's due messages, then one run; return whether anything was done."""
-        done = [self.tick(), *(self.deliver(topic, handler) for topic, handler in self.relays)]
+        """Execute one round: scheduled runs, further steps, due messages, then one run; return whether anything was done."""
+        done = [
+            self.tick(),
+            *(step() for _, step in self.steps),
+            *(self.deliver(topic, handler) for topic, handler in self.relays),
+        ]
         return self.work(stop) or any(done)
 
     def deliver(self, topic: str, handler: Handler) -> bool:
@@ -78,7 +84,10 @@ class Worker:
             for pair in self.relays
             for _ in range(INDEPENDENT_THREADS if pair[0] in self.independent_topics else 1)
         ]
-        threads.append(threading.Thread(target=_repeat, args=(stop, self.tick), name="schedules", daemon=True))
+        threads += [
+            threading.Thread(target=_repeat, args=(stop, step), name=name, daemon=True)
+            for name, step in (("schedules", self.tick), *self.steps)
+        ]
         for thread in threads:
             thread.start()
         _repeat(stop, lambda: self.work(stop))

@@ -9,6 +9,7 @@ from promptuary.core.clock import Clock
 from promptuary.core.database import Database, Session
 from promptuary.core.errors import NotFound
 from promptuary.core.settings import Settings
+from promptuary.evaluation.execution.replay_target import ReplayTarget
 from promptuary.evaluation.execution.runner import Runner
 from promptuary.evaluation.javascript.engine import JavaScriptEngine
 from promptuary.evaluation.json_object import JsonObject
@@ -21,7 +22,6 @@ from promptuary.evaluation.suites.suite import Suite
 from promptuary.evaluation.targets.builder import TargetBuilder
 from promptuary.evaluation.targets.permissions import TargetPermissions
 from promptuary.evaluation.targets.prompt_target import PromptRenderer, PromptTarget
-from promptuary.evaluation.targets.replay_target import ReplayTarget
 from promptuary.evaluation.targets.target import Target
 from promptuary.models.calls import ModelCaller, ModelReply, ModelRequest
 from promptuary.models.model_spec import ModelSpec, model_spec

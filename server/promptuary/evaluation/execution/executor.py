@@ -21,6 +21,7 @@ from promptuary.evaluation.execution.finished_run import FinishedRunListener
 from promptuary.evaluation.execution.finisher import RunFinisher
 from promptuary.evaluation.execution.groups import GroupedRunner
 from promptuary.evaluation.execution.lease import LeaseLost, RunLeases
+from promptuary.evaluation.execution.replay_target import ReplayTarget
 from promptuary.evaluation.execution.result_loop import ExecutionSignals, Interrupted, Progress, ResultLoop
 from promptuary.evaluation.execution.resume import start_or_resume_run
 from promptuary.evaluation.execution.work import WorkItem, dataset_cases
@@ -31,7 +32,6 @@ from promptuary.evaluation.runs import store
 from promptuary.evaluation.runs.store import Run
 from promptuary.evaluation.suites.suite import Suite
 from promptuary.evaluation.targets.prompt_target import PromptRenderer, PromptTarget
-from promptuary.evaluation.targets.replay_target import ReplayTarget
 from promptuary.evaluation.targets.target import Target
 from promptuary.models.calls import ChatModelSource, SetupFailed
 from promptuary.prompt.errors import Invalid

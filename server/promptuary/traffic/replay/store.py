@@ -56,7 +56,14 @@ def list_feedback(session: Session, project: int, observations: Sequence[str]) -
     return feedback
 
 
-def sampled_call(row: ObservationRow, label: str, thresholds: Thresholds, feedback: Sequence[CallFeedback]) -> SampledCall:
+def sampled_call(
+    row: ObservationRow,
+    label: str,
+    thresholds: Thresholds,
+    feedback: Sequence[CallFeedback] = (),
+    *,
+    with_contents: bool = True,
+) -> SampledCall:
     """Return an observation as a call that can be replayed, with its inclusion probability."""
     threshold = thresholds.get((row.version, (row.at - _START).days, row.stratum), 1.0)
     return SampledCall(
@@ -69,6 +76,6 @@ def sampled_call(row: ObservationRow, label: str, thresholds: Thresholds, feedba
         probability=min(1.0, row.probability * threshold),
         user_hash=row.user_hash,
         details=CallDetails.from_json(row.details),
-        contents=None if row.contents is None else decode_contents(row.contents),
+        contents=None if row.contents is None or not with_contents else decode_contents(row.contents),
         feedback=tuple(feedback),
     )
