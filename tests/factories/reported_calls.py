@@ -33,7 +33,7 @@ def call(number: int, prompt: PromptMark | None = TRIAGE, **values: Any) -> Mode
     """Return a call of 200 ms with contents and tokens; `number` identifies it, and `under` is its parent's number."""
     parent, trace = values.pop("under", None), values.pop("trace_id", TRACE)
     defaults: dict[str, Any] = {
-        "key": f"{trace}:{span(number)}",
+        "key": f"{trace}{span(number)}",
         "at": AT,
         "trace_id": trace,
         "span_id": span(number),

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlmodel import select
 
 from factories.reported_calls import AT, CONTENTS, TRIAGE, call, calls, draw_from, link, links, span
 from promptuary.prompt.content import Content
@@ -23,7 +24,7 @@ from promptuary.traffic.calls.model_call import (
 )
 from promptuary.traffic.counters.latency import LatencyHistogram
 from promptuary.traffic.intake.intake import TrafficIntake
-from promptuary.traffic.tables import TrafficSettingsRow
+from promptuary.traffic.tables import LogContentsRow, TrafficSettingsRow
 from traffic.intake.conftest import Traffic
 
 pytestmark = pytest.mark.usefixtures("database")
@@ -272,6 +273,12 @@ def test_a_call_that_names_an_unknown_prompt_stays_there(traffic: Traffic) -> No
     assert traffic.counted() == {(0, "unknown_prompt"): 1}
 
 
+def test_a_call_around_another_one_attributes_it_later(traffic: Traffic) -> None:
+    traffic.take(calls(call(2, None, under=1)))
+    assert traffic.take(calls(call(1))).moved == 1
+    assert traffic.counted() == {(1, ""): 2}
+
+
 def test_parents_in_a_circle_end(traffic: Traffic) -> None:
     traffic.take(TrafficReading(calls=[call(3, None, under=1)], links=[link(1, 2), link(2, 1)]))
     assert traffic.counted() == NO_PROMPT
@@ -333,11 +340,16 @@ def test_messages_join_their_call_in_any_order(traffic: Traffic, requests: tuple
     assert traffic.hours()[0][1].redacted == 1
 
 
-def test_messages_of_a_call_that_is_not_sampled_are_not_stored(traffic_of: Callable[..., Traffic]) -> None:
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_messages_of_a_call_that_is_not_sampled_are_not_stored(
+    traffic_of: Callable[..., Traffic], order: tuple[int, int]
+) -> None:
     traffic = traffic_of(draw_from(0.9), traffic_low_sample=0.1)
-    traffic.take(log(1, INPUT))
-    traffic.take(calls(SILENT))
+    for number in order:
+        traffic.take((log(1, INPUT), calls(SILENT))[number])
     assert traffic.rows() == []
+    with traffic.database.read() as session:
+        assert session.exec(select(LogContentsRow)).all() == []
 
 
 def test_a_random_number_is_drawn_for_each_call(traffic: Traffic, settings: Any, clock: Any) -> None:

@@ -18,6 +18,11 @@ def key_digest(project: int, key: str) -> int:
     return digest_of(project, "key", key)
 
 
+def span_key(trace_id: str, span_id: str) -> str:
+    """Return the key of a call that is reported as a span."""
+    return f"{trace_id}{span_id}"
+
+
 def response_digest(project: int, response_id: str) -> int:
     """Return the digest by which two reports of one call are recognized."""
     return digest_of(project, "response", response_id)

@@ -72,7 +72,7 @@ class TrafficIntake:
         joined = with_waiting_contents(taking, reports.first)
         prepared = count_calls(taking, attribute(taking, joined.calls, graph), joined.redacted)
         moved = move_by_second_reports(taking, with_ancestors(reports.second, graph))
-        moved += move_by_spans(taking, {link.trace_id for link in reading.links}, graph)
+        moved += move_by_spans(taking, _traces_with_spans(reading), graph)
         join_log_contents(taking, reports.log_contents)
         add_spans(session, graph.own, taking.seconds)
         add_counts(session, taking.counts)
@@ -106,6 +106,12 @@ class TrafficIntake:
                 second.append(call)
             new -= {key, response}
         return _Reports(first, second, [contents for contents, record in zip(logs, records, strict=True) if record in new])
+
+
+def _traces_with_spans(reading: TrafficReading) -> set[str]:
+    """Return the traces of which a request has spans that may be around a call of an earlier one."""
+    traces = {link.trace_id for link in reading.links}
+    return traces | {call.trace_id for call in reading.calls if call.prompt is not None and call.trace_id is not None}
 
 
 def _feedback_call(row: Mapping[str, Any]) -> FeedbackCall:

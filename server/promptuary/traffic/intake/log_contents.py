@@ -8,7 +8,7 @@ from promptuary.traffic.calls.model_call import CallContents, LogContents, Model
 from promptuary.traffic.counters.store import SeriesHour
 from promptuary.traffic.intake.contents_join import join_contents
 from promptuary.traffic.intake.counting import redact
-from promptuary.traffic.intake.digests import digest_of, span_digest
+from promptuary.traffic.intake.digests import digest_of, key_digest, span_digest, span_key
 from promptuary.traffic.intake.prompt_resolution import CountedPrompt
 from promptuary.traffic.intake.store import (
     WaitingCall,
@@ -16,6 +16,7 @@ from promptuary.traffic.intake.store import (
     add_contents,
     calls_by_span,
     change_calls,
+    known_keys,
     take_contents,
 )
 from promptuary.traffic.intake.taking import Taking, hour_of
@@ -58,7 +59,7 @@ def join_log_contents(taking: Taking, contents: Sequence[LogContents]) -> None:
     calls = {(call.trace_id, call.span_id): call for call in calls_by_span(taking.session, taking.project, by_span.keys())}
     changes = [_change(taking, calls[span], each) for span, each in by_span.items() if span in calls]
     change_calls(taking.session, [change for change in changes if change is not None])
-    _wait(taking, [each for span, each in by_span.items() if span not in calls])
+    _wait(taking, _without_known_calls(taking, [each for span, each in by_span.items() if span not in calls]))
 
 
 def _has_no_messages(contents: CallContents) -> bool:
@@ -93,6 +94,13 @@ def _change(taking: Taking, call: WaitingCall, joining: LogContents) -> dict[str
         "redacted": call.redacted + removed,
         "is_replayable": call.is_replayable,
     }
+
+
+def _without_known_calls(taking: Taking, contents: Sequence[LogContents]) -> list[LogContents]:
+    """Return messages whose call has not come: those of a call that came and does not wait are not stored."""
+    keys = [key_digest(taking.project, span_key(each.trace_id, each.span_id)) for each in contents]
+    known = known_keys(taking.session, keys)
+    return [each for each, key in zip(contents, keys, strict=True) if key not in known]
 
 
 def _wait(taking: Taking, contents: Sequence[LogContents]) -> None:

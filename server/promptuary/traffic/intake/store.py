@@ -86,6 +86,14 @@ def claim_keys(session: Session, keys: Collection[int], now: int, cutoff: int) -
     return set(session.connection().execute(_claim(_dialect(session)), values).scalars())
 
 
+def known_keys(session: Session, keys: Collection[int]) -> set[int]:
+    """Return those of some digests of reports that have come."""
+    if not keys:
+        return set()
+    statement = _known(_dialect(session))
+    return set(session.connection().execute(statement, {"values": _values(session, list(keys))}).scalars())
+
+
 def add_spans(session: Session, spans: Sequence[WaitingSpan], now: int) -> None:
     """Store spans that wait for calls, those that are not there."""
     rows = [
@@ -205,6 +213,11 @@ def _claim(dialect: str) -> Any:
         f"INSERT INTO traffic_seen (key, at) SELECT value, :now FROM {_SELECTED[dialect]} AS claimed WHERE true "
         "ON CONFLICT (key) DO UPDATE SET at = excluded.at WHERE traffic_seen.at < :cutoff RETURNING key"
     )
+
+
+@lru_cache
+def _known(dialect: str) -> Any:
+    return text(f"SELECT key FROM traffic_seen WHERE key IN {_SELECTED[dialect]}")
 
 
 @lru_cache
