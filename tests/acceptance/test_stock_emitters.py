@@ -73,3 +73,9 @@ def test_messages_that_come_as_events_are_joined_with_their_call(landscape: Land
     assert (row.status, row.version) == ("ok", 1)
     contents = decode_contents(row.contents or b"")
     assert (list(contents.input or ()), contents.output) == (MESSAGES, "delivery")
+
+
+def test_the_span_processor_names_prompt_and_variables_on_the_calls_span(landscape: Landscape) -> None:
+    (row,) = landscape.run("genai_processor")
+    assert (row.status, row.version, row.details["attribution"]) == ("ok", 1, "span")
+    assert decode_contents(row.contents or b"").variables == {"ticket": "My parcel has not come."}

@@ -240,6 +240,7 @@ def test_finish_reasons_are_normalised(reason: Any, finish: str | None) -> None:
         {"gen_ai.operation.name": "execute_tool"},
         {"gen_ai.operation.name": "embeddings"},
         {"gen_ai.operation.name": "UNKNOWN"},
+        {"logfire.span_type": "pending_span"},
         {"openinference.span.kind": "CHAIN"},
         {"langfuse.observation.type": "span"},
         {"mlflow.spanType": '"AGENT"'},

@@ -49,11 +49,17 @@ def is_call(span: TraceSpan) -> bool | None:
 
 
 def _opens_a_stream(span: TraceSpan) -> bool:
-    """Return whether a span of logfire ends when a stream opens; the call is the zero-length span at the stream's end."""
+    """Return whether a span of logfire is none of a call yet: one that has only begun, or that ends when its stream opens.
+
+    The call of a stream is the zero-length span at its end.
+    """
+    span_type = span.attributes.get("logfire.span_type")
+    if span_type == "pending_span":
+        return True
     return (
-        span.scope.startswith("logfire")
+        span_type == "span"
+        and span.scope.startswith("logfire")
         and span.status != ERROR_STATUS
-        and span.attributes.get("logfire.span_type") == "span"
         and not any(name in span.attributes for name in ANSWER_ATTRIBUTES)
     )
 
