@@ -26,6 +26,7 @@ from promptuary.traffic.online.service import TrafficRuleService
 from promptuary.traffic.online.store import OnlineScore
 from promptuary.traffic.tables import FeedbackRow, Stratum
 
+pytestmark = pytest.mark.usefixtures("database")
 LOW = StoredCall("low", {"text": "yes"}, "bad", feedback=0.0, stratum=Stratum.LOW_FEEDBACK, probability=0.5)
 PutRule = Callable[..., None]
 Items = Callable[[], dict[str, Item]]

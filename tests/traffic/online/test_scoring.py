@@ -16,6 +16,7 @@ from promptuary.traffic.online.scoring import OnlineScorings
 from promptuary.traffic.online.service import TrafficRuleService
 from promptuary.traffic.online.store import DueRule, OnlineScore
 
+pytestmark = pytest.mark.usefixtures("database")
 JUDGE = {"type": "llm-rubric", "value": "is polite", "model": "openai:gpt-4o-mini", "name": "polite"}
 LIMIT = 0.0012
 """Enough for the most that one call may cost, and for a few that cost what they do."""

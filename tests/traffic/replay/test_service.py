@@ -27,6 +27,7 @@ from promptuary.traffic.replay.selection import CallSelection
 from promptuary.traffic.replay.service import TrafficReplay
 from promptuary.traffic.tables import Stratum
 
+pytestmark = pytest.mark.usefixtures("database")
 SCORERS = [{"type": "equals", "value": "yes", "name": "exact"}]
 YES = StoredCall("call-1", {"text": "yes"}, "yes", probability=0.05)
 
