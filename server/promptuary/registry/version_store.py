@@ -203,6 +203,12 @@ def sensitive_variables(session: Session, prompt: int, number: int) -> frozenset
     return frozenset(name for name, variable in declared.items() if variable.get("sensitive"))
 
 
+def newest_sensitive_variables(session: Session, prompt: int) -> frozenset[str] | None:
+    """Return what `sensitive_variables` does for the newest version of a prompt, by its id."""
+    newest = session.exec(select(func.max(VersionRow.number)).where(VersionRow.prompt_id == prompt)).one()
+    return sensitive_variables(session, prompt, newest or 0)
+
+
 def list_versions(session: Session, prompt: PromptRecord, before: int | None, limit: int) -> list[Version]:
     """Return a page of versions, the newest first."""
     query = select(VersionRow).where(VersionRow.prompt_id == prompt.id).order_by(col(VersionRow.number).desc()).limit(limit)

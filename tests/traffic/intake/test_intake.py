@@ -207,6 +207,46 @@ def test_sensitive_variables_are_removed_by_the_versions_declaration(traffic: Tr
     assert traffic.counted() == {(1, ""): 3}
 
 
+@pytest.fixture
+def private(unit_as: Callable[..., Any]) -> PromptMark:
+    """A prompt whose variable is sensitive."""
+    body = {"type": "text", "template": "{{ticket}}", "variables": {"ticket": {"type": "string", "sensitive": True}}}
+    with unit_as("editor") as unit:
+        Registry(unit).register("support.secret", Content.model_validate(body))
+    return PromptMark("support.secret", "1")
+
+
+@pytest.mark.parametrize("version", ["1", None, "7"])
+@pytest.mark.parametrize("comes_first", ["call", "messages", "around"])
+def test_a_sensitive_value_is_stored_in_no_order_of_reports(
+    traffic: Traffic, private: PromptMark, version: str | None, comes_first: str
+) -> None:
+    value, mark = "Ann Meyer, ann@example.org", replace(private, version=version)
+    silent = CallContents(variables={"ticket": value})
+    messages = log(1, CallContents(input=(CallMessage("user", f"I am {value}."),), output=f"Hello {value}"))
+    match comes_first:
+        case "call":
+            requests = [calls(call(1, mark, contents=silent)), messages]
+        case "messages":
+            requests = [messages, calls(call(1, mark, contents=silent))]
+        case _:
+            around = replace(link(2, prompt=mark), variables={"ticket": value})
+            requests = [messages, calls(call(1, None, under=2, contents=CallContents())), links(around)]
+    for request in requests:
+        traffic.take(request)
+    (row,) = traffic.rows()
+    assert "Ann Meyer" not in str(row.contents and decode_contents(row.contents))
+    assert traffic.hours()[0][0].prompt_id is not None
+
+
+def test_messages_with_an_address_that_come_twice_are_stored_once(traffic: Traffic) -> None:
+    traffic.take(calls(call(1, contents=INPUT)))
+    traffic.take(log(1, replace(INPUT, output="Hello.")))
+    stored = decode_contents(traffic.rows()[0].contents or b"")
+    assert stored.input is not None
+    assert (len(stored.input), stored.output) == (1, "Hello.")
+
+
 # Spans around calls
 
 

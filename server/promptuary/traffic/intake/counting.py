@@ -40,7 +40,7 @@ def count_calls(taking: Taking, calls: Sequence[AttributedCall], redacted: Mappi
         calls: with their prompts.
         redacted: the passages that were removed from a call's messages before, by its key.
     """
-    prepared = [_prepare(taking, attributed, redacted.get(attributed.call.key, 0)) for attributed in calls]
+    prepared = [_prepare(taking, attributed, redacted.get(attributed.call.key)) for attributed in calls]
     ids = require_series(taking.session, taking.project, {each.key for each in prepared})
     rows = []
     for each in prepared:
@@ -64,16 +64,37 @@ def model_name(model: str | None) -> str:
     return redact_text(model[:_MODEL_LIMIT])[0] if model else ""
 
 
-def redact(taking: Taking, call: ModelCall, prompt: CountedPrompt) -> tuple[ModelCall, int]:
-    """Return a call without people's data, and the number of passages removed; without contents where that is unsure."""
+def redact(
+    taking: Taking, call: ModelCall, prompt: CountedPrompt, *, is_partly_redacted: bool = False
+) -> tuple[ModelCall, int]:
+    """Return a call without people's data, and the number of passages removed; without contents where that is unsure.
+
+    Args:
+        taking: the request.
+        call: with its contents.
+        prompt: that the call is counted for; its version declares variables as sensitive.
+        is_partly_redacted: whether messages waited, and are redacted by patterns already: the value of a sensitive variable
+            stands in them as the patterns have left it.
+    """
     names = taking.sensitive.of(taking.session, prompt.prompt_id, prompt.version)
     if names is None:
         withheld, removed = taking.redactor.redact(replace(call, contents=CallContents(is_complete=False)))
         return withheld, removed + 1
-    return taking.redactor.redact(call, names)
+    variables, before = call.contents.variables, 0
+    if is_partly_redacted and names and variables is not None:
+        left = {name: _left_by_patterns(taking, value) for name, value in variables.items()}
+        changed, before = taking.redactor.redact(replace(call, contents=replace(call.contents, variables=left)), names)
+        before -= sum(variables.get(name) is not None for name in names)  # they are counted below
+        call = replace(changed, contents=replace(changed.contents, variables=variables))
+    redacted_call, removed = taking.redactor.redact(call, names)
+    return redacted_call, before + removed
 
 
-def _prepare(taking: Taking, attributed: AttributedCall, redacted: int) -> PreparedCall:
+def _left_by_patterns(taking: Taking, value: Any) -> Any:
+    return taking.redactor.redact_text(value)[0] if isinstance(value, str) else value
+
+
+def _prepare(taking: Taking, attributed: AttributedCall, redacted: int | None) -> PreparedCall:
     call, prompt = attributed.call, attributed.prompt
     key = series_key(prompt, call.model or call.response_model)
     random = taking.draw()
@@ -81,8 +102,8 @@ def _prepare(taking: Taking, attributed: AttributedCall, redacted: int) -> Prepa
     may_stay = prompt.prompt_id is not None or taking.traffic.settings.keep == "all"
     if not (is_candidate and may_stay) and not _waits_for_prompt(call, prompt):
         return PreparedCall(call, key, CountedCall.of(call), None)
-    redacted_call, removed = redact(taking, call, prompt)
-    removed += redacted
+    redacted_call, removed = redact(taking, call, prompt, is_partly_redacted=redacted is not None)
+    removed += redacted or 0
     contents = redacted_call.contents
     stored = encode_contents(contents) if is_candidate and contents.is_complete else None
     row = _row(taking, redacted_call, prompt, random) | {

@@ -73,7 +73,7 @@ def _changed(taking: Taking, call: WaitingCall, prompt: CountedPrompt, variables
         before = decode_contents(contents)
         if before.variables is None:
             before = replace(before, variables=variables)
-        cleaned, removed = redact(taking, ModelCall(key="", at=call.at, contents=before), prompt)
+        cleaned, removed = redact(taking, ModelCall(key="", at=call.at, contents=before), prompt, is_partly_redacted=True)
         contents = encode_contents(cleaned.contents) if cleaned.contents.is_complete else None
         redacted += removed
     return {

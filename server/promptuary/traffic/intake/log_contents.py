@@ -7,9 +7,7 @@ from promptuary.traffic.calls.contents_codec import decode_contents, encode_cont
 from promptuary.traffic.calls.model_call import CallContents, LogContents, ModelCall
 from promptuary.traffic.counters.store import SeriesHour
 from promptuary.traffic.intake.contents_join import join_contents
-from promptuary.traffic.intake.counting import redact
 from promptuary.traffic.intake.digests import digest_of, key_digest, span_digest, span_key
-from promptuary.traffic.intake.prompt_resolution import CountedPrompt
 from promptuary.traffic.intake.store import (
     WaitingCall,
     WaitingContents,
@@ -80,9 +78,14 @@ def _change(taking: Taking, call: WaitingCall, joining: LogContents) -> dict[str
     """Return what is stored of a call with more messages; None where its contents are not stored."""
     if call.contents is None:
         return None
-    whole = join_contents(decode_contents(call.contents), joining.contents)
-    prompt = CountedPrompt(call.prompt_id, call.version)
-    cleaned, removed = redact(taking, ModelCall(key="", at=call.at, contents=whole), prompt)
+    stored = decode_contents(call.contents)
+    if taking.sensitive.of(taking.session, call.prompt_id, call.version) == frozenset():
+        added, removed = taking.redactor.redact(ModelCall(key="", at=call.at, contents=joining.contents))
+        whole = join_contents(stored, added.contents)
+    elif not _has_no_messages(stored):
+        return None  # the values of its sensitive variables are not known any more: no further message is stored
+    else:
+        whole, removed = CallContents(is_complete=False), 1
     taking.counts[SeriesHour(call.series_id, hour_of(call.at))].redacted += removed
     return {
         "of_id": call.id,
@@ -90,7 +93,7 @@ def _change(taking: Taking, call: WaitingCall, joining: LogContents) -> dict[str
         "prompt_id": call.prompt_id,
         "version": call.version,
         "details": call.details if joining.finish is None else {"finish": joining.finish} | call.details,
-        "contents": encode_contents(cleaned.contents) if cleaned.contents.is_complete else None,
+        "contents": encode_contents(whole) if whole.is_complete else None,
         "redacted": call.redacted + removed,
         "is_replayable": call.is_replayable,
     }

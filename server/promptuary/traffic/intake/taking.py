@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from functools import cached_property
 
 from promptuary.core.database import Session
-from promptuary.registry.version_store import sensitive_variables
+from promptuary.registry.version_store import newest_sensitive_variables, sensitive_variables
 from promptuary.traffic.calls.model_call import CallStatus
 from promptuary.traffic.counters.counts import SECONDS_OF_AN_HOUR, CallCounts
 from promptuary.traffic.counters.store import SeriesHour
@@ -27,9 +27,14 @@ class SensitiveNames:
     _names: dict[tuple[int, int], frozenset[str]] = field(default_factory=dict)
 
     def of(self, session: Session, prompt_id: int | None, version: int) -> frozenset[str] | None:
-        """Return the names; None for a version whose content was erased, of which nothing is known."""
-        if prompt_id is None or not version:
+        """Return the names; None for a version whose content was erased, of which nothing is known.
+
+        Where a call names no version that exists, they are those of the newest one.
+        """
+        if prompt_id is None:
             return frozenset()
+        if not version:
+            return newest_sensitive_variables(session, prompt_id)
         names = self._names.get((prompt_id, version))
         if names is None:
             declared = sensitive_variables(session, prompt_id, version)
