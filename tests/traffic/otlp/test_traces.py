@@ -272,6 +272,11 @@ def test_a_stream_of_logfire_began_its_duration_before_its_span() -> None:
     assert (call.latency_ms, call.at.timestamp()) == (500.0, START / 1e9 - 0.5)
 
 
+def test_a_duration_beyond_all_time_does_not_move_the_call() -> None:
+    call = _call(chat({"logfire.span_type": "log", "duration": 1e15}), scope="logfire.openai")
+    assert call.at.timestamp() == START / 1e9
+
+
 def test_one_response_that_two_instrumentations_report_is_one_call() -> None:
     first = chat({"gen_ai.response.id": "r1", "gen_ai.usage.output_tokens": None}, traceId="1" * 32)
     second = chat({"gen_ai.response.id": "r1", "gen_ai.prompt.name": "triage"})

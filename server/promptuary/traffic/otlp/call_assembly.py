@@ -102,7 +102,7 @@ def _began(span: TraceSpan, latency: float | None) -> datetime:
     if not start:
         raise Unreadable("no time")
     moment = EPOCH + timedelta(microseconds=start // 1000)
-    if latency is not None and moment - EPOCH > timedelta(milliseconds=latency):
+    if latency is not None and latency < start / 1e6:
         moment -= timedelta(milliseconds=latency)
     return moment
 
@@ -137,10 +137,9 @@ def _contents(
     # Dropped attributes are the oldest, so a part of the messages may be missing: the answer alone is known to be whole.
     messages = facts.input if span.is_complete else None
     variables = read_variables(span.attributes) if span.is_complete else None
-    if facts.output is not None or messages is not None:
-        size = contents_size(messages or (), facts.output, facts.tool_calls)
-        if size > contents_limit:
-            return CallContents(error_message=error_message, is_complete=False)
+    size = contents_size(messages or (), facts.output, facts.tool_calls) + (len(repr(variables)) if variables else 0)
+    if size > contents_limit:
+        return CallContents(error_message=error_message, is_complete=False)
     return CallContents(
         input=messages,
         output=facts.output,

@@ -26,19 +26,16 @@ def read_traces(body: bytes, is_json: bool, limits: ReadingLimits | None = None)
     limits = limits or ReadingLimits()
     decoded = (json_form if is_json else protobuf).decode_traces(body, limits)
     calls: list[ModelCall] = []
-    others: list[TraceSpan] = []
     evaluations: list[Evaluation] = []
     for span in decoded.spans:
         try:
             facts = read_call(span)
-            if facts is None:
-                others.append(span)
-            else:
+            if facts is not None:
                 calls.append(assemble_call(span, facts, limits.contents))
         except Unreadable as error:
             decoded.reject(str(error))
             continue
-        except (TypeError, ValueError, LookupError, AttributeError):
+        except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError):
             # A form that nobody has seen yet is no reason to lose the other calls, which would be sent again and again.
             decoded.reject("attributes of an unknown form")
             continue
