@@ -8,6 +8,8 @@ import pytest
 
 from factories.clock import ManualClock
 from factories.sampled_calls import StoreCalls, StoredCall
+from factories.word_embedder import word_embedding_backend
+from promptuary.context.retrieval import PassageRetrieval
 from promptuary.models.chat_models import ChatModels
 from promptuary.traffic.online.scoring import OnlineScorings
 
@@ -97,3 +99,20 @@ def test_online_scores_are_weighted_by_version_and_day(
     again = stocked.get("/v1/prompts/word/online-scores").json()
     assert scorings.step() is False
     assert again == answer
+
+
+def test_inputs_are_compared_with_a_datasets(
+    stocked: Any, app: Any, store_calls: StoreCalls, monkeypatch: pytest.MonkeyPatch, opened_database: Any
+) -> None:
+    cases = [{"id": "c1", "vars": {"text": "my card is lost"}}, {"id": "c2", "vars": {"text": "hello"}}]
+    assert stocked.post("/v1/datasets/words/versions", json={"cases": cases}).status_code == 201
+    path = "/v1/prompts/word/input-drift"
+    assert stocked.get(path, params={"dataset": "words"}).status_code == 422
+    store_calls(StoredCall("call-1", {"text": "my card is lost"}, probability=0.5), StoredCall("call-2", None))
+    backend = word_embedding_backend(opened_database, app.state.settings)
+    monkeypatch.setattr(app.state, "retrieval", PassageRetrieval(opened_database, app.state.clock, backend))
+    drift = stocked.get(path, params={"dataset": "words"}).json()
+    assert (drift["calls"], drift["cases"]) == (1, 2)
+    assert drift["nearest"]["p50"] == pytest.approx(1)
+    assert drift["farthest"][0]["case"] == "c1"
+    assert stocked.get(path, params={"dataset": "missing"}).status_code == 404

@@ -4,18 +4,25 @@ from datetime import timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Query
+from starlette.requests import Request
 from starlette.responses import Response
 
 from promptuary.access.auth.idempotency import IdempotentRoute
-from promptuary.access.auth.routing import Cursor, Limit, PathName, authorize
+from promptuary.access.auth.routing import Cursor, Limit, PathName, authorize, authorize_caller
 from promptuary.access.role import Scope
-from promptuary.access.unit_of_work import UnitOfWork
+from promptuary.access.unit_of_work import Caller, UnitOfWork
+from promptuary.core.errors import FieldError, InvalidRequest
 from promptuary.core.parameters import Timestamp
 from promptuary.core.wire import PageOf
+from promptuary.evaluation.datasets import store as dataset_store
+from promptuary.evaluation.datasets.service import DatasetService
+from promptuary.prompt.name import Name
 from promptuary.registry.labels import require_prompt
 from promptuary.traffic.online import store
-from promptuary.traffic.online.schemas import OnlineScoresOut, OnlineSeriesOut, TrafficRuleIn, TrafficRuleOut
+from promptuary.traffic.online.schemas import InputDriftOut, OnlineScoresOut, OnlineSeriesOut, TrafficRuleIn, TrafficRuleOut
 from promptuary.traffic.online.service import TrafficRuleService
+from promptuary.traffic.replay.selection import CallSelection, choose_calls
+from promptuary.traffic.replay.store import list_calls
 
 router = APIRouter(prefix="/v1", tags=["traffic"], route_class=IdempotentRoute)
 PERIOD = timedelta(days=30)
@@ -78,3 +85,35 @@ def read_online_scores(
         totals=[OnlineSeriesOut.model_validate(each) for each in online_series(scored, by_day=False)],
         days=[OnlineSeriesOut.model_validate(each) for each in online_series(scored, by_day=True)],
     )
+
+
+@router.get("/prompts/{name}/input-drift")
+def read_input_drift(
+    name: PathName,
+    dataset: Annotated[Name, Query()],
+    request: Request,
+    caller: Annotated[Caller, authorize_caller(Scope.OBSERVATION_READ)],
+    since: Annotated[Timestamp | None, Query()] = None,
+    until: Annotated[Timestamp | None, Query()] = None,
+) -> InputDriftOut:
+    """Compare the variables of sampled calls, of the last 30 days by default, with a dataset's: lengths and nearest cases.
+
+    At most 300 calls, chosen at random, and the first 1,000 cases are compared.
+    """
+    from promptuary.traffic.online.drift import CALLS_LIMIT, CASES_LIMIT, input_drift  # it needs numpy
+
+    state = request.app.state
+    with state.database.read() as session:
+        unit = UnitOfWork(session, caller, state.clock, state.settings)
+        prompt = require_prompt(unit, name)
+        last = until or unit.clock()
+        selection = CallSelection(since or last - PERIOD, last, limit=CALLS_LIMIT)
+        sampled = list_calls(session, caller.project, prompt.id, selection)
+        calls = [call for call in sampled if call.contents is not None and call.contents.variables is not None]
+        version = DatasetService(unit).get(dataset)
+        cases = dataset_store.list_cases(session, version.id, 0, CASES_LIMIT)
+    if not calls:
+        message = f"the sample has no call of '{name}' with variables in this time"
+        raise InvalidRequest("nothing can be compared", [FieldError("since", message)])
+    drift = input_drift(choose_calls(calls, selection), cases, state.retrieval.backend.embedder.embed)
+    return InputDriftOut.model_validate(drift)

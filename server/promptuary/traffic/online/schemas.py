@@ -91,3 +91,32 @@ class OnlineScoresOut(ResponseModel):
     until: datetime
     totals: list[OnlineSeriesOut]
     days: list[OnlineSeriesOut]
+
+
+class VariableLengthsOut(ResponseModel):
+    """A variable's share and the quantiles of its length, in the calls of production and in the cases of a dataset."""
+
+    name: str
+    traffic_share: float
+    dataset_share: float
+    traffic: dict[str, float] | None
+    dataset: dict[str, float] | None
+
+
+class FarCallOut(ResponseModel):
+    """A call that is far from its nearest case."""
+
+    observation: str
+    case: str
+    similarity: float
+
+
+class InputDriftOut(ResponseModel):
+    """The inputs of production beside those of a dataset; they are reported, not judged."""
+
+    calls: int
+    cases: int
+    variables: list[VariableLengthsOut]
+    nearest: dict[str, float]
+    nearest_in_dataset: dict[str, float] | None
+    farthest: list[FarCallOut]
