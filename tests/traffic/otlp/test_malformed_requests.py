@@ -198,6 +198,16 @@ def test_json_nested_too_deep_inside_of_a_text_is_not_read() -> None:
     assert (call.contents.input, call.contents.is_complete) == (None, False)
 
 
+def test_more_messages_than_are_read_leave_the_call_without_contents() -> None:
+    many = "[" + ",".join(["{}"] * 10_001) + "]"
+    parts = json.dumps([{"role": "user", "parts": [{}] * 10_001}])
+    large = json.dumps([{"role": "user", "content": "x" * 4_000_000}])
+    for text in (many, parts, large):
+        (call,) = read_traces(traces(chat({"gen_ai.input.messages": text})), is_json=True).calls
+        assert (call.contents.input, call.contents.is_complete, call.tokens.input) == (None, False, 7)
+    assert read_logs(logs(event("gen_ai.user.message", {"content": [1] * 10_001})), is_json=True).rejected == 1
+
+
 def test_a_message_of_an_event_may_have_any_body() -> None:
     for body in (None, 1, "x", [1], {"content": [1]}, {"message": 1}, {"message": {"tool_calls": [1]}, "index": "a"}):
         for name in ("gen_ai.user.message", "gen_ai.choice", "gen_ai.tool.message"):

@@ -7,17 +7,20 @@ from math import isfinite
 from typing import Any
 
 from promptuary.prompt.text import refused_position, replace_refused
+from promptuary.traffic.otlp.wire.spans import Unreadable
 
 TEXT_LIMIT = 1000
 """Characters of a name or an id; a longer one is cut."""
 COUNT_LIMIT = 2**53
 DEPTH_LIMIT = 64
 """How deep JSON inside of a text may be nested."""
+JSON_LIMIT = 4_000_000
+"""Characters of JSON inside of a text."""
 NUMBER_LIMIT = 1e15
 
 
-class CutJson(Exception):
-    """A text begins as JSON and is none: it was cut on its way."""
+class CutJson(Unreadable):
+    """A text begins as JSON and is none, since it was cut on its way; or it is more than is read."""
 
 
 def clean(text: str) -> str:
@@ -128,14 +131,16 @@ def parse_json(value: Any) -> Any:
     start = value.lstrip()[:1]
     if start not in ("{", "[", '"'):
         return clean(value)
+    if len(value) > JSON_LIMIT:
+        raise CutJson("JSON beyond the limit")
     try:
         parsed = _decoder.decode(value)
     except (ValueError, RecursionError):
         if start == "[" and not _is_list(value):
             return clean(value)
-        raise CutJson from None
+        raise CutJson("JSON that was cut") from None
     if value.count("[") + value.count("{") > DEPTH_LIMIT and _depth(parsed) > DEPTH_LIMIT:
-        raise CutJson
+        raise CutJson("JSON that is nested too deep")
     # Only an escape brings in a character that the text itself does not have.
     if (
         "\\u0000" in value

@@ -55,7 +55,11 @@ def read_logs(body: bytes, is_json: bool, limits: ReadingLimits | None = None) -
                 messages.setdefault((record.trace_id, record.span_id), []).append(record)
         except Unreadable as error:
             decoded.reject(str(error))
-    contents += [_events(records, limits) for records in messages.values()]
+    for records in messages.values():
+        try:
+            contents.append(_events(records, limits))
+        except Unreadable as error:
+            decoded.reject(str(error), len(records))
     return TrafficReading(
         evaluations=evaluations,
         log_contents=contents,

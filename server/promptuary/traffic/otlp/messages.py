@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from promptuary.traffic.calls.model_call import CallMessage, ReportedToolCall
-from promptuary.traffic.otlp.attribute_values import clean, parse_or_none, short_text
+from promptuary.traffic.otlp.attribute_values import CutJson, clean, parse_or_none, short_text
 
 ROLES = {
     "human": "user",
@@ -18,6 +18,8 @@ ROLES = {
 """Roles of other formats, and OpenAI's names for them."""
 TEXT_PARTS = frozenset({"text", "input_text", "output_text"})
 CALL_PARTS = frozenset({"tool_call", "tool-call", "tool_use", "function_call"})
+ITEMS_LIMIT = 10_000
+"""The most messages of a call, and the most parts of a message."""
 RESULT_PARTS = frozenset({"tool_call_response", "tool-result", "tool_result", "function_call_output"})
 REASONING_PARTS = frozenset({"reasoning", "thinking", "redacted_thinking"})
 
@@ -78,6 +80,8 @@ def _tool_call(call: Mapping[str, Any]) -> ReportedToolCall:
 
 def read_parts(parts: Sequence[Any]) -> MessageParts:
     """Read the parts of a message. Reasoning is none of its content; an empty text is left out."""
+    if len(parts) > ITEMS_LIMIT:
+        raise CutJson("a message of too many parts")
     result = MessageParts()
     for part in parts:
         if isinstance(part, str):
@@ -121,6 +125,9 @@ def read_messages(value: Any) -> list[CallMessage] | None:
 
     Args:
         value: a list of messages, a list of such lists, a text, or an object whose `messages`, `input` or `prompt` is that.
+
+    Raises:
+        CutJson: for more messages or parts than are read.
     """
     if isinstance(value, str):
         return [CallMessage("user", clean(value))]
@@ -132,6 +139,8 @@ def read_messages(value: Any) -> list[CallMessage] | None:
         return None
     if isinstance(value[0], list):  # LangChain sends a batch, of one
         return read_messages(value[0])
+    if len(value) > ITEMS_LIMIT:
+        raise CutJson("too many messages")
     messages: list[CallMessage] = []
     for item in value:
         messages += _read_message(item)
