@@ -1,6 +1,6 @@
 """Settled calls of a sample, put into the tables as the settling leaves them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from factories.clock import ManualClock
+from promptuary.access.unit_of_work import UnitOfWork
 from promptuary.registry import store as registry_store
 from promptuary.traffic.calls.contents_codec import encode_contents
 from promptuary.traffic.calls.model_call import CallContents, CallStatus, TokenCounts
@@ -45,28 +46,27 @@ def store_calls(opened_database: Any, unit_as: Any, clock: ManualClock) -> Store
 
     def store(*calls: StoredCall, prompt: str = "word") -> None:
         with unit_as("author") as unit:
-            session, project = unit.session, unit.caller.project
-            record = registry_store.find_prompt(session, project, prompt)
-            assert record is not None
-            series: dict[tuple[int, str], int] = {}
-            for call in calls:
-                at = call.at or clock.now - timedelta(hours=1)
-                key = call.version, call.label
-                if key not in series:
-                    row = SeriesRow(
-                        project_id=project,
-                        prompt_id=record.id,
-                        prompt_key=record.id,
-                        version=key[0],
-                        label=key[1],
-                        model=prompt,
-                    )
-                    session.add(row)
-                    session.flush()
-                    series[key] = row.id or 0
-                _store_call(session, project, record.id, series[key], call, at)
+            store_calls_in(unit, clock.now - timedelta(hours=1), calls, prompt)
 
     return store
+
+
+def store_calls_in(unit: UnitOfWork, at: datetime, calls: Sequence[StoredCall], prompt: str) -> None:
+    """Store calls in a unit of work; those without a time of their own began at `at`."""
+    session, project = unit.session, unit.caller.project
+    record = registry_store.find_prompt(session, project, prompt)
+    assert record is not None
+    series: dict[tuple[int, str], int] = {}
+    for call in calls:
+        key = call.version, call.label
+        if key not in series:
+            row = SeriesRow(
+                project_id=project, prompt_id=record.id, prompt_key=record.id, version=key[0], label=key[1], model=prompt
+            )
+            session.add(row)
+            session.flush()
+            series[key] = row.id or 0
+        _store_call(session, project, record.id, series[key], call, call.at or at)
 
 
 def _store_call(session: Any, project: int, prompt: int, series: int, call: StoredCall, at: datetime) -> None:

@@ -109,8 +109,9 @@ def test_inputs_are_compared_with_a_datasets(
     path = "/v1/prompts/word/input-drift"
     assert stocked.get(path, params={"dataset": "words"}).status_code == 422
     store_calls(StoredCall("call-1", {"text": "my card is lost"}, probability=0.5), StoredCall("call-2", None))
-    backend = word_embedding_backend(opened_database, app.state.settings)
-    monkeypatch.setattr(app.state, "retrieval", PassageRetrieval(opened_database, app.state.clock, backend))
+    state = app.app.state
+    backend = word_embedding_backend(opened_database, state.settings)
+    monkeypatch.setattr(state, "retrieval", PassageRetrieval(opened_database, state.clock, backend))
     drift = stocked.get(path, params={"dataset": "words"}).json()
     assert (drift["calls"], drift["cases"]) == (1, 2)
     assert drift["nearest"]["p50"] == pytest.approx(1)
