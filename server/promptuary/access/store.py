@@ -261,6 +261,19 @@ def replace_unknown_responses(session: Session, project: int, since: datetime, s
     return len(session.execute(change.returning(col(row.key))).all())
 
 
+def replace_naming_responses(session: Session, project: int, names: Collection[str], status: int, body: str) -> int:
+    """Replace the stored responses that have one of some ids in their body; return how many."""
+    row = IdempotencyRow
+    query = select(row.key, row.body).where(row.project_id == project).execution_options(yield_per=500)
+    keys = [key for key, stored in session.exec(query) if any(name in stored for name in names)]
+    for first in range(0, len(keys), 400):
+        part = keys[first : first + 400]
+        change = update(row).where(col(row.project_id) == project, col(row.key).in_(part)).values(status=status, body=body)
+        session.execute(change, execution_options={"synchronize_session": False})
+        _forget_contents(session, project, part)
+    return len(keys)
+
+
 def _forget_contents(session: Session, project: int, keys: Sequence[str]) -> int:
     """Remove what is recorded of the contents of replaced or deleted responses; return how many responses there are."""
     content_row = IdempotencyContentRow

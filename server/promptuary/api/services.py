@@ -20,6 +20,7 @@ from promptuary.search.erasure import SearchErasure
 from promptuary.search.prompt_vectors import PromptVectors
 from promptuary.search.service import PromptSearch
 from promptuary.search.similarity import SimilarPromptCheck
+from promptuary.traffic.erasure.version_erasure import TrafficErasure
 from promptuary.traffic.intake.gateway import IntakeGateway, ThreadIntake
 from promptuary.traffic.intake.intake import TrafficIntake
 
@@ -62,7 +63,7 @@ def create_services(
         prompt_vectors=prompt_vectors,
         prompt_search=PromptSearch(database, lookup.clock, settings, prompt_vectors),
         similarity_checker=SimilarPromptCheck(database, settings, prompt_vectors),
-        content_holders=(SearchErasure(), ResponseCacheErasure(), RunErasure(), ReviewErasure()),
+        content_holders=(SearchErasure(), ResponseCacheErasure(), RunErasure(), ReviewErasure(), TrafficErasure()),
         slots=DatabaseSlots(database.dialect),
         oidc=OidcService(settings, database, lookup.clock, issuers),
         key_exchange=KeyExchange(settings, database, lookup.clock, issuers),

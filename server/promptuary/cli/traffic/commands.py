@@ -3,6 +3,7 @@
 import typer
 
 from promptuary.cli.traffic.datasets import to_dataset
+from promptuary.cli.traffic.erasure import erase_user
 from promptuary.cli.traffic.figures import show
 from promptuary.cli.traffic.observations import observations
 from promptuary.cli.traffic.settings import app as settings
@@ -12,6 +13,7 @@ app = typer.Typer(help=HELP, no_args_is_help=True)
 app.command("show")(show)
 app.command("observations")(observations)
 app.command("to-dataset")(to_dataset)
+app.command("erase-user")(erase_user)
 app.add_typer(settings, name="settings")
 
 

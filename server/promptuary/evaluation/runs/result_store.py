@@ -18,7 +18,7 @@ from promptuary.core.paging import Page, decode_cursor, encode_cursor
 from promptuary.evaluation.case import Case, case_from_json
 from promptuary.evaluation.plan import PASS, SCORE, CaseResult, Plan
 from promptuary.evaluation.score_detail import LabelledScores
-from promptuary.evaluation.tables import CaseRow, ResultRow
+from promptuary.evaluation.tables import CaseRow, ResultRow, RunRow
 
 BINS = 20
 """The number of equal parts of [0, 1] in a histogram."""
@@ -26,6 +26,7 @@ CLUSTERS_LIMIT = 30
 """The most clusters that a distribution has, the largest first."""
 
 _BATCH = 500
+_ERASED_CASE = "the call that the case was made of was erased"
 _ERASED = "the content of the version was erased"
 
 
@@ -281,6 +282,18 @@ def erase_results(session: Session, run: str, variants: Sequence[str]) -> int:
     session.exec(update(ResultRow).where(*selected, col(ResultRow.error).is_not(None)).values(error=_ERASED))
     emptied = update(ResultRow).where(*selected).values(output=None, detail={})
     return len(session.execute(emptied.returning(col(ResultRow.ordinal))).all())
+
+
+def erase_case_results(session: Session, project: int, cases: Sequence[str]) -> int:
+    """Clear the outputs, inputs, errors and reasons of all results of a project's cases, by id; return how many there are."""
+    runs, count = select(RunRow.id).where(RunRow.project_id == project), 0
+    for first in range(0, len(cases), _POSITIONS_BATCH):
+        part = cases[first : first + _POSITIONS_BATCH]
+        selected = col(ResultRow.run_id).in_(runs), col(ResultRow.case_id).in_(part)
+        session.exec(update(ResultRow).where(*selected, col(ResultRow.error).is_not(None)).values(error=_ERASED_CASE))
+        emptied = update(ResultRow).where(*selected).values(output=None, detail={})
+        count += len(session.execute(emptied.returning(col(ResultRow.ordinal))).all())
+    return count
 
 
 _POSITIONS_BATCH = 500

@@ -2,7 +2,6 @@
 
 from typing import Annotated
 
-import structlog
 from fastapi import APIRouter, Path
 from starlette.requests import Request
 from starlette.responses import Response
@@ -12,15 +11,13 @@ from promptuary.access.auth.idempotency import IdempotentRoute
 from promptuary.access.auth.routing import PathName, authorize
 from promptuary.access.role import Scope
 from promptuary.access.unit_of_work import UnitOfWork
-from promptuary.core.database import Database
-from promptuary.core.errors import Unavailable
 from promptuary.core.parameters import STRICT_INTEGER
 from promptuary.registry.erasure.schemas import EraseVersion, ErasureOut
 from promptuary.registry.erasure.service import ErasureRequest, VersionErasure
+from promptuary.registry.erasure.storage import rewrite_files
 
 router = APIRouter(prefix="/v1", tags=["registry"], route_class=IdempotentRoute)
 Number = Annotated[int, Path(ge=1, le=2**31 - 1), STRICT_INTEGER]
-log = structlog.get_logger(__name__)
 
 
 @router.post("/prompts/{name}/versions/{number}/erase", response_model=ErasureOut)
@@ -40,17 +37,7 @@ def erase(
     erasure_request = ErasureRequest(name, number, body.reason, body.labelled, body.including)
     erasure = ErasureOut.of(VersionErasure(unit, state.content_holders).erase(erasure_request))
 
-    def rewrite_files() -> str:
-        return erasure.with_storage(_scrub(state.database)).model_dump_json(by_alias=True)
+    def finish() -> str:
+        return erasure.model_copy(update={"storage": rewrite_files(state.database)}).model_dump_json(by_alias=True)
 
-    return CompletedResponse(request, unit.caller, erasure.model_dump_json(by_alias=True), 200, rewrite_files)
-
-
-def _scrub(database: Database) -> str | None:
-    """Rewrite the database's files; return why that was not possible."""
-    try:
-        database.scrub()
-    except Unavailable as error:
-        log.warning("the database's files are not rewritten after an erasure", error=error.message)
-        return error.message
-    return None
+    return CompletedResponse(request, unit.caller, erasure.model_dump_json(by_alias=True), 200, finish)

@@ -76,12 +76,13 @@ class ErasureOut(ResponseModel):
             storage=StorageOut(scrubbed=False, detail="the files are being rewritten; repeat the call to see the result"),
         )
 
-    def with_storage(self, problem: str | None) -> Self:
-        """Return the same with the result of rewriting the files; None for success."""
-        if problem is None:
-            return self.model_copy(update={"storage": StorageOut(scrubbed=True, detail=_SCRUBBED)})
-        detail = f"the database's files may still contain the old pages: {problem}; repeat the call later"
-        return self.model_copy(update={"storage": StorageOut(scrubbed=False, detail=detail)})
+
+def storage_after(problem: str | None) -> StorageOut:
+    """Return the result of rewriting the files; None for success."""
+    if problem is None:
+        return StorageOut(scrubbed=True, detail=_SCRUBBED)
+    detail = f"the database's files may still contain the old pages: {problem}; repeat the call later"
+    return StorageOut(scrubbed=False, detail=detail)
 
 
 _OUTSIDE = (

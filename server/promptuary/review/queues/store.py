@@ -1,6 +1,6 @@
 """Queries of queues and their items. They take a session and return domain values; names are scoped by project."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -26,6 +26,7 @@ from promptuary.review.tables import (
 
 REPEATED = "~swapped"
 """The end of the source of a pair that repeats another one with its sides swapped."""
+_PARTS_OF_NOBODY = ("case", "prompt", "version", "model", "scores", "observation", "label")
 _ERASED_PARTS = ("output", "messages", "passages", "error")
 
 
@@ -230,6 +231,31 @@ def erase_items(session: Session, project: int, prompt: str, version: int) -> in
         count += 1
     session.flush()
     return count
+
+
+def erase_case_items(session: Session, project: int, cases: Collection[str]) -> int:
+    """Clear the contents of the items that were made of some cases or calls, by id; return how many there are."""
+    ids = frozenset(cases)
+    if not ids:
+        return 0
+    queues = select(QueueRow.id).where(QueueRow.project_id == project)
+    names = (ItemRow.payload["case"].as_string(), ItemRow.payload["observation"].as_string())
+    query = select(ItemRow.id, *names).where(col(ItemRow.queue_id).in_(queues))
+    items = [item for item, *values in session.exec(query) if not ids.isdisjoint(values)]
+    for item in items:
+        row = session.get_one(ItemRow, item)
+        row.payload = _erased_case(row.payload)
+        if row.pair_sides is not None:
+            row.pair_sides = {side: _erased_case(body) for side, body in row.pair_sides.items()}
+        row.gold = None
+        session.exec(update(ClaimRow).where(col(ClaimRow.item_id) == item).values(draft=None, draft_at=None))
+        session.add(row)
+    session.flush()
+    return len(items)
+
+
+def _erased_case(body: dict[str, Any]) -> dict[str, Any]:
+    return {key: value if key in _PARTS_OF_NOBODY else None for key, value in body.items()} | {"erased": True}
 
 
 def _is_of(body: dict[str, Any], prompt: str, version: int) -> bool:

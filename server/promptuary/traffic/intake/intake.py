@@ -24,7 +24,7 @@ from promptuary.traffic.intake.log_contents import contents_digest, join_log_con
 from promptuary.traffic.intake.report import IntakeReport
 from promptuary.traffic.intake.span_graph import SpanGraph
 from promptuary.traffic.intake.store import add_spans, claim_keys
-from promptuary.traffic.intake.taking import SensitiveNames, Taking
+from promptuary.traffic.intake.taking import Taking
 from promptuary.traffic.redaction.redactor import Redactor
 from promptuary.traffic.settings.store import require_project_traffic
 
@@ -48,7 +48,6 @@ class TrafficIntake:
     settings: Settings
     draw: Callable[[], float] = field(default_factory=lambda: SystemRandom().random)
     redactor: Redactor = field(default_factory=Redactor)
-    sensitive: SensitiveNames = field(default_factory=SensitiveNames)
 
     def take(self, project: int, reading: TrafficReading) -> IntakeReport:
         """Count the calls of a request, in one transaction.
@@ -66,7 +65,7 @@ class TrafficIntake:
     def take_in(self, session: Session, project: int, reading: TrafficReading) -> IntakeReport:
         """Count the calls of a request in a transaction that others may share."""
         traffic = require_project_traffic(session, project, self.settings)
-        taking = Taking(session, project, traffic, self.clock(), self.draw, self.redactor, self.sensitive)
+        taking = Taking(session, project, traffic, self.clock(), self.draw, self.redactor)
         reports = self._claim(taking, reading)
         graph = SpanGraph(session, project, reading.links, reading.calls)
         joined = with_waiting_contents(taking, reports.first)

@@ -22,7 +22,7 @@ _AHEAD = timedelta(minutes=10)
 
 @dataclass
 class SensitiveNames:
-    """The variables that versions declare as sensitive, read once: a version does not change, except by its erasure."""
+    """The variables that versions declare as sensitive, read once in a transaction: an erasure may come between two."""
 
     _names: dict[tuple[int, int], frozenset[str]] = field(default_factory=dict)
 
@@ -66,7 +66,7 @@ class Taking:
     now: datetime
     draw: Callable[[], float]
     redactor: Redactor
-    sensitive: SensitiveNames
+    sensitive: SensitiveNames = field(default_factory=SensitiveNames)
     counts: dict[SeriesHour, CallCounts] = field(default_factory=lambda: defaultdict(CallCounts))
     moved: list[str] = field(default_factory=list)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import re2
 
-from promptuary.traffic.redaction.passage import Passage, PassageType
+from promptuary.traffic.redaction.passage import PassageType, PersonalPassage
 
 _KNOWN = re2.compile(
     r"(?:^|[^A-Za-z0-9])("
@@ -40,7 +40,7 @@ HINT = (
 """A text without a match of it has no credential: each pattern above needs one of these."""
 
 
-def find_credentials(text: str) -> Iterator[Passage]:
+def find_credentials(text: str) -> Iterator[PersonalPassage]:
     """Yield keys, tokens, private keys, and passwords that are named as such."""
     yield from _values(_KNOWN, text)
     yield from _private_keys(text)
@@ -50,15 +50,15 @@ def find_credentials(text: str) -> Iterator[Passage]:
     yield from _values(_NAMED, text)
 
 
-def _private_keys(text: str) -> Iterator[Passage]:
+def _private_keys(text: str) -> Iterator[PersonalPassage]:
     """Yield private keys; one whose end is missing continues to the end of the text."""
     position = 0
     while match := _PRIVATE_KEY.search(text, position):
         end = _END.search(text, match.end())
         position = end.end() if end else len(text)
-        yield Passage(match.start(), position, PassageType.CREDENTIAL)
+        yield PersonalPassage(match.start(), position, PassageType.CREDENTIAL)
 
 
-def _values(pattern: Any, text: str) -> Iterator[Passage]:
+def _values(pattern: Any, text: str) -> Iterator[PersonalPassage]:
     for match in pattern.finditer(text):
-        yield Passage(match.start(1), match.end(1), PassageType.CREDENTIAL)
+        yield PersonalPassage(match.start(1), match.end(1), PassageType.CREDENTIAL)

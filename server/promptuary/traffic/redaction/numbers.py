@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import re2
 
-from promptuary.traffic.redaction.passage import Passage, PassageType
+from promptuary.traffic.redaction.passage import PassageType, PersonalPassage
 
 _SEPARATOR = r"[ \t\u00a0\u202f\u2009.\-\u2010-\u2015/]"
 _DIGIT_RUN = re.compile(rf"\d(?:{_SEPARATOR}?\d){{11,}}")
@@ -59,7 +59,7 @@ IBAN_LENGTHS = {
 """The characters of an IBAN by country, from the IBAN registry (SWIFT, release 99)."""
 
 
-def find_numbers(text: str) -> Iterator[Passage]:
+def find_numbers(text: str) -> Iterator[PersonalPassage]:
     """Yield card numbers, IBANs and phone numbers."""
     for candidate in _NUMBER.finditer(text):
         start, end = candidate.span()
@@ -68,7 +68,7 @@ def find_numbers(text: str) -> Iterator[Passage]:
     yield from _find_ibans(text)
 
 
-def _find_cards(text: str, region_start: int, region_end: int) -> Iterator[Passage]:
+def _find_cards(text: str, region_start: int, region_end: int) -> Iterator[PersonalPassage]:
     """Yield every run of whole digit groups that passes the check digit, also beside other groups of the same run."""
     for run in _DIGIT_RUN.finditer(text, region_start, region_end):
         sums = _CheckSums([int(character) for character in run[0] if character.isdecimal()])
@@ -76,7 +76,7 @@ def _find_cards(text: str, region_start: int, region_end: int) -> Iterator[Passa
         yield from _cards_of_groups(sums, groups)
 
 
-def _cards_of_groups(sums: "_CheckSums", groups: list[tuple[int, int]]) -> Iterator[Passage]:
+def _cards_of_groups(sums: "_CheckSums", groups: list[tuple[int, int]]) -> Iterator[PersonalPassage]:
     first = first_digit = 0
     while first < len(groups):
         last_digit, card_end = first_digit, None
@@ -89,7 +89,7 @@ def _cards_of_groups(sums: "_CheckSums", groups: list[tuple[int, int]]) -> Itera
                 card_end = index
         following = first + 1 if card_end is None else card_end + 1
         if card_end is not None:
-            yield Passage(groups[first][0], groups[card_end][1], PassageType.CARD)
+            yield PersonalPassage(groups[first][0], groups[card_end][1], PassageType.CARD)
         first_digit += sum(end - start for start, end in groups[first:following])
         first = following
 
@@ -117,12 +117,12 @@ def is_card_number(digits: list[int]) -> bool:
     return _CheckSums(digits).pass_check(0, len(digits))
 
 
-def _find_ibans(text: str) -> Iterator[Passage]:
+def _find_ibans(text: str) -> Iterator[PersonalPassage]:
     for beginning in _IBAN_START.finditer(text):
         match = _IBAN.match(text, beginning.end() - 4)
         end = _iban_end(text, match) if match else None
         if end is not None:
-            yield Passage(beginning.end() - 4, end, PassageType.IBAN)
+            yield PersonalPassage(beginning.end() - 4, end, PassageType.IBAN)
 
 
 def _iban_end(text: str, match: re.Match[str]) -> int | None:
@@ -143,8 +143,8 @@ def is_iban(compact: str) -> bool:
     return int("".join(str(int(character, 36)) for character in compact[4:] + compact[:4])) % 97 == 1
 
 
-def _find_phones(text: str, region_start: int, region_end: int) -> Iterator[Passage]:
+def _find_phones(text: str, region_start: int, region_end: int) -> Iterator[PersonalPassage]:
     for match in _PHONE.finditer(text, region_start, min(region_end + 1, len(text))):
         digits = sum(character.isdigit() for character in match[0])
         if digits in _PHONE_DIGITS and not _DATE.match(match[0]):
-            yield Passage(match.start(), match.end(), PassageType.PHONE)
+            yield PersonalPassage(match.start(), match.end(), PassageType.PHONE)

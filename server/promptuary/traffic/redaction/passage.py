@@ -18,7 +18,7 @@ class PassageType(StrEnum):
 
 
 @dataclass(frozen=True, order=True)
-class Passage:
+class PersonalPassage:
     """A part of a text, from `start` to before `end`, in characters."""
 
     start: int
@@ -26,7 +26,7 @@ class Passage:
     type: PassageType
 
 
-def replace_passages(text: str, passages: Iterable[Passage]) -> tuple[str, int]:
+def replace_passages(text: str, passages: Iterable[PersonalPassage]) -> tuple[str, int]:
     """Return the text with a marker in place of each passage, and the number of markers; overlapping passages get one."""
     ordered = sorted(passages)
     if not ordered:
@@ -35,7 +35,7 @@ def replace_passages(text: str, passages: Iterable[Passage]) -> tuple[str, int]:
     for passage in ordered[1:]:
         last = merged[-1]
         if passage.start < last.end:
-            merged[-1] = Passage(last.start, max(last.end, passage.end), last.type)
+            merged[-1] = PersonalPassage(last.start, max(last.end, passage.end), last.type)
         else:
             merged.append(passage)
     pieces, end = [], 0

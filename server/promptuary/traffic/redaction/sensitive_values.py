@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
 
-from promptuary.traffic.redaction.passage import Passage, PassageType, replace_passages
+from promptuary.traffic.redaction.passage import PassageType, PersonalPassage, replace_passages
 
 _SHORT = 4
 """Shorter values are replaced as whole words only, so that `a` does not remove every a."""
@@ -29,7 +29,7 @@ def sensitive_pattern(variables: Mapping[str, Any], names: Iterable[str]) -> re.
 
 def redact_sensitive(text: str, pattern: re.Pattern[str]) -> tuple[str, int]:
     """Return the text without the values that the pattern matches, and how many there were."""
-    return replace_passages(text, (Passage(*match.span(), PassageType.VARIABLE) for match in pattern.finditer(text)))
+    return replace_passages(text, (PersonalPassage(*match.span(), PassageType.VARIABLE) for match in pattern.finditer(text)))
 
 
 def _leaves(value: Any) -> Iterator[str]:

@@ -8,7 +8,7 @@ import re2
 from promptuary.traffic.redaction import credentials, numbers
 from promptuary.traffic.redaction.credentials import find_credentials
 from promptuary.traffic.redaction.numbers import find_numbers
-from promptuary.traffic.redaction.passage import Passage, PassageType, replace_passages
+from promptuary.traffic.redaction.passage import PassageType, PersonalPassage, replace_passages
 
 _AT = r"(?:@|%40|\\u0040|&#64;|\x{ff20})"
 _EMAIL = re2.compile(r"[\pL\pN_.!#$%&'*+/=?^`{|}~-]+" + _AT + r"(?:[\pL\pN][\pL\pN_-]*[.\x{ff0e}])+\pL[\pL\pN_-]+")
@@ -36,8 +36,8 @@ def _redact_short(text: str) -> tuple[str, int]:
     return _redact(text)
 
 
-def _find_passages(text: str) -> Iterator[Passage]:
+def _find_passages(text: str) -> Iterator[PersonalPassage]:
     for match in _EMAIL.finditer(text):
-        yield Passage(match.start(), match.end(), PassageType.EMAIL)
+        yield PersonalPassage(match.start(), match.end(), PassageType.EMAIL)
     yield from find_numbers(text)
     yield from find_credentials(text)

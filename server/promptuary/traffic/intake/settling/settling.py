@@ -14,7 +14,7 @@ from promptuary.traffic.intake.settling import store
 from promptuary.traffic.intake.settling.sampling import Reservoir, place_call, stays
 from promptuary.traffic.intake.settling.store import DueCall
 from promptuary.traffic.intake.span_graph import SpanGraph
-from promptuary.traffic.intake.taking import SensitiveNames, Taking
+from promptuary.traffic.intake.taking import Taking
 from promptuary.traffic.redaction.redactor import Redactor
 from promptuary.traffic.settings.project_settings import TrafficSettings
 from promptuary.traffic.settings.store import require_project_traffic
@@ -40,7 +40,6 @@ class SampleSettling:
     clock: Clock
     settings: Settings
     redactor: Redactor = field(default_factory=Redactor)
-    _sensitive: SensitiveNames = field(default_factory=SensitiveNames, init=False)
 
     def step(self) -> bool:
         """Settle a batch of calls and purge what no later report needs; return whether more may be due."""
@@ -59,7 +58,7 @@ class SampleSettling:
 
     def _settle_project(self, session: Session, project: int, now: datetime, due: Sequence[DueCall]) -> None:
         traffic = require_project_traffic(session, project, self.settings)
-        taking = Taking(session, project, traffic, now, _draw_nothing, self.redactor, self._sensitive)
+        taking = Taking(session, project, traffic, now, _draw_nothing, self.redactor)
         unattributed = {call.trace_id for call in due if call.prompt_id is None and call.trace_id is not None}
         if unattributed:  # a span around a call may have come in the very moment in which the call came
             move_by_spans(taking, unattributed, SpanGraph(session, project, (), ()))

@@ -1,0 +1,134 @@
+"""One end user's calls are erased with what was made of them, and nobody else's."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from sqlalchemy import inspect, text
+from sqlmodel import select
+
+from factories.databases import file_bytes
+from factories.reported_calls import call, calls
+from promptuary.core.database import Database
+from promptuary.review.tables import ItemRow, QueueRow
+from promptuary.traffic.calls.model_call import CallContents, CallMessage
+from promptuary.traffic.intake.intake import TrafficIntake
+from promptuary.traffic.tables import FeedbackRow, LogContentsRow, ObservationRow, OnlineScoreRow
+
+USER = "customer-4711-of-berlin"
+WORDS = "Zwiebelkuchen"
+PATH = "/v1/observations/erase"
+WHY = {"user": USER, "reason": f"{USER} asked for it, mail bob@example.org"}
+AT = datetime(2026, 3, 2, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def stored(local: Any, opened_database: Database, clock: Any, settings: Any) -> Database:
+    """Calls of two users, with feedback, scores and a review item that was made of each."""
+    local.post("/v1/prompts/support.triage/versions", json={"type": "text", "template": "Sort {{ticket}} in the Ofen."})
+    intake = TrafficIntake(opened_database, clock, settings, draw=lambda: 0.0)
+    contents = CallContents(input=(CallMessage("user", f"{WORDS} {USER}"),), output=WORDS, variables={"ticket": WORDS})
+    others = CallContents(input=(CallMessage("user", "Apfelstrudel"),), output="Apfelstrudel")
+    intake.take(1, calls(call(1, user=USER, contents=contents), call(2, user="another", contents=others)))
+    with opened_database.write() as session:
+        for row in session.exec(select(ObservationRow)).all():
+            word = WORDS if row.key == call(1).key else "Apfelstrudel"
+            common: dict[str, Any] = {"project_id": 1, "at": AT, "created_at": AT}
+            session.add(FeedbackRow(id=f"tied-{row.id}", observation_id=row.id, comment=word, **common))
+            session.add(FeedbackRow(id=f"named-{row.id}", subject=row.key, correction=word, **common))
+            session.add(FeedbackRow(id=f"own-{row.id}", user_hash=row.user_hash, comment=word, **common))
+            session.add(OnlineScoreRow(observation_id=row.id, metric="length", score=1.0, at=AT))
+            queue = QueueRow(project_id=1, name=f"queue-{row.id}", decisions=["good"], created_at=AT)
+            session.add(queue)
+            session.flush()
+            payload = {"input": {"ticket": word}, "output": word, "case": row.id, "messages": [word], "observation": row.id}
+            session.add(ItemRow(id=row.id, queue_id=queue.id or 0, source=row.id, place=1, payload=payload, created_at=AT))
+    return opened_database
+
+
+def stored_texts(database: Database) -> str:
+    """Return every value of every table."""
+    with database.read() as session:
+        tables = inspect(session.connection()).get_table_names()
+        return "".join(str(row) for table in tables for row in session.execute(text(f'SELECT * FROM "{table}"')))
+
+
+@pytest.mark.usefixtures("database")
+def test_a_user_is_erased_with_what_was_made_of_their_calls(local: Any, stored: Database) -> None:
+    erased = local.post(PATH, json=WHY)
+    assert erased.status_code == 200, erased.text
+    body = erased.json()
+    expected = {"calls": 1, "feedback": 3, "online_scores": 1, "review_items": 1, "results": 0, "stored_responses": 0}
+    assert body["removed"] == expected
+    assert body["storage"]["scrubbed"] is True
+    texts = stored_texts(stored)
+    assert WORDS not in texts
+    assert USER not in texts
+    assert "Apfelstrudel" in texts
+    with stored.read() as session:
+        assert len(session.exec(select(ObservationRow)).all()) == 1
+        assert len(session.exec(select(FeedbackRow)).all()) == 3
+    again = local.post(PATH, json=WHY).json()
+    assert again["removed"]["calls"] == again["removed"]["review_items"] == 0
+    assert again["user_hash"] == body["user_hash"]
+
+
+@pytest.mark.usefixtures("stored")
+def test_the_audit_chain_has_the_hash_and_not_the_id(local: Any) -> None:
+    body = local.post(PATH, json=WHY).json()
+    entry = local.get("/v1/audit").json()["items"][-1]
+    assert (entry["action"], entry["detail"]["user_hash"]) == ("traffic.user_erased", body["user_hash"])
+    assert entry["detail"]["reason"] == "[user] asked for it, mail [redacted: e-mail]"
+    assert local.get("/v1/audit/verify").json()["broken_at"] is None
+
+
+@pytest.mark.usefixtures("stored")
+def test_the_files_of_sqlite_do_not_contain_the_user(local: Any, sqlite: Database) -> None:
+    local.post(PATH, json={**WHY, "reason": "asked"}, headers={"Idempotency-Key": "once"})
+    files = file_bytes(sqlite)
+    assert USER.encode() not in files
+    assert WORDS.encode() not in files
+
+
+@pytest.mark.usefixtures("database")
+def test_stored_responses_that_name_a_call_are_replaced(local: Any, stored: Database) -> None:
+    body = {"prompt": "support.triage", "version": 1, "value": 0, "comment": WORDS, "user": USER, "id": "f-1"}
+    sent = local.post("/v1/feedback", json=body, headers={"Idempotency-Key": "k"})
+    assert sent.status_code in (200, 201), sent.text
+    assert local.post(PATH, json=WHY).json()["removed"]["stored_responses"] == 1
+    assert WORDS not in stored_texts(stored)
+
+
+@pytest.mark.usefixtures("database")
+def test_what_datasets_keep_is_named(local: Any, stored: Database) -> None:
+    with stored.read() as session:
+        call_id = session.exec(select(ObservationRow.id).where(ObservationRow.key == call(1).key)).one()
+    case = {"id": "a", "vars": {"ticket": "x"}, "metadata": {"observation": call_id}}
+    assert local.post("/v1/datasets/kept/versions", json={"cases": [case]}).status_code == 201
+    remaining = local.post(PATH, json=WHY).json()["remaining"]
+    assert [sentence for sentence in remaining if "'kept' has 1 cases" in sentence]
+
+
+def test_only_an_admin_erases_and_gives_a_reason(api: Any, bearer: Callable[..., dict[str, str]]) -> None:
+    assert api.post(PATH, json=WHY, headers=bearer("lead")).status_code == 403
+    assert api.post(PATH, json=WHY, headers=bearer("admin")).status_code == 200
+    for body in ({}, {"user": USER}, {"user": "", "reason": "x"}, {"user": USER, "reason": " "}):
+        refused = api.post(PATH, json=body, headers=bearer("admin"))
+        assert refused.status_code == 422
+        assert USER not in refused.text
+
+
+@pytest.mark.usefixtures("database")
+def test_an_erased_version_leaves_nothing_of_its_text_in_calls(local: Any, stored: Database, clock: Any, settings: Any) -> None:
+    intake = TrafficIntake(stored, clock, settings, draw=lambda: 0.0)
+    contents = CallContents(input=(CallMessage("user", "Sort x in the Ofen."),))
+    intake.take(1, calls(call(3, contents=contents), call(4, None, contents=contents, under=77)))
+    with stored.write() as session:
+        session.add(LogContentsRow(span=1, project_id=1, contents=b"x", at=1))
+    erased = local.post("/v1/prompts/support.triage/versions/1/erase", json={"reason": "a key"})
+    assert (erased.status_code, erased.json()["removed"]["sampled_calls"]) == (200, 5)
+    intake.take(1, calls(call(5, contents=contents)))
+    with stored.read() as session:
+        assert {row.contents for row in session.exec(select(ObservationRow))} == {None}
+        assert session.exec(select(LogContentsRow)).all() == []
