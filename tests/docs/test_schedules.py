@@ -38,14 +38,6 @@ def test_the_receiver_of_the_page_takes_what_is_signed_and_nothing_else(monkeypa
     assert names["genuine"]("s3cret", sign_body("s3cret", 1_799_000_000, b"{}"), b"{}") is False
 
 
-@pytest.mark.usefixtures("sqlite")
-def test_the_metrics_of_the_page_are_those_that_there_are(local: Any) -> None:
-    local.get("/v1/suites")
-    documented = set(re.findall(r"`(promptuary_\w+)(?:\{[\w,]*\})?`", PAGE.partition("## Metrics")[2]))
-    there = set(re.findall(r"(?m)^# TYPE (promptuary_\w+) ", local.get("/metrics").text))
-    assert documented == there
-
-
 def test_the_numbers_of_the_page_are_the_codes() -> None:
     words = {2: "two", 5: "five"}
     assert f"last {words[HISTORY_RUNS]}\nfinished runs" in PAGE

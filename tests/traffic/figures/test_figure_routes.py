@@ -173,3 +173,8 @@ def test_another_project_sees_nothing_of_it(traffic: Traffic, api: Any, bearer: 
     headers = bearer("viewer", "elsewhere")
     assert api.get("/v1/prompts/support.triage/traffic", headers=headers).status_code == 404
     assert api.get("/v1/traffic", headers=headers).json()["total"]["calls"] == 0
+
+
+def test_the_project_has_quantiles_where_they_are_wanted(traffic: Traffic, read: Read) -> None:
+    assert read("/v1/traffic")["total"]["latency_ms"]["p50"] is None
+    assert read("/v1/traffic", latency="true")["total"]["latency_ms"]["p50"] > 0

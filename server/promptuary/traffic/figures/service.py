@@ -23,11 +23,12 @@ GROUPS_LIMIT = 10_000
 
 @dataclass(frozen=True)
 class TrafficRequest:
-    """What somebody asks: a time, and a comma list of what calls are counted by."""
+    """A time, a comma list of what calls are counted by, and whether quantiles of latency are wanted."""
 
     start: datetime | None
     end: datetime | None
     by: str
+    has_latency: bool = True
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ def report_project(unit: UnitOfWork, request: TrafficRequest) -> TrafficReport:
 
 def _query(unit: UnitOfWork, request: TrafficRequest, allowed: tuple[Dimension, ...], prompt: int | None) -> TrafficQuery:
     period = parse_period(request.start, request.end, unit.clock())
-    return TrafficQuery(unit.caller.project, prompt, period, parse_dimensions(request.by, allowed))
+    return TrafficQuery(unit.caller.project, prompt, period, parse_dimensions(request.by, allowed), request.has_latency)
 
 
 def _report(unit: UnitOfWork, query: TrafficQuery) -> TrafficReport:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Integer, func, literal_column
+from sqlalchemy import Integer, func, literal, literal_column
 from sqlmodel import Session, col, select
 
 from promptuary.registry.store import prompt_names
@@ -26,19 +26,21 @@ class TrafficQuery:
         prompt: a prompt's id; None for all calls of the project.
         period: the hours.
         by: the dimensions.
+        has_latency: whether histograms of latencies are added up, which takes most of the time.
     """
 
     project: int
     prompt: int | None
     period: TrafficPeriod
     by: tuple[Dimension, ...]
+    has_latency: bool = True
 
 
 def list_groups(session: Session, query: TrafficQuery, limit: int) -> list[TrafficGroup]:
     """List up to `limit` groups, by the query's dimensions in their order."""
     dimensions: list[Any] = [_column(dimension) for dimension in query.by]
     sums: list[Any] = [func.sum(getattr(HourRow, name)) for name in SUM_NAMES]
-    latencies: Any = func.aggregate_strings(func.nullif(HourRow.latencies, ""), ",")
+    latencies: Any = func.aggregate_strings(func.nullif(HourRow.latencies, ""), ",") if query.has_latency else literal("")
     columns: list[Any] = [*dimensions, *sums, latencies]
     statement: Any = select(*columns).select_from(SeriesRow)
     statement = statement.join(HourRow, col(HourRow.series_id) == col(SeriesRow.id))
