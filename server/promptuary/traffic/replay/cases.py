@@ -22,7 +22,7 @@ TAG = "traffic"
 """The tag of each case that is made of a call."""
 
 
-class DropReason(StrEnum):
+class LeftOutReason(StrEnum):
     """Why a sampled call makes no case; a reason may be followed by the names of variables."""
 
     NO_VARIABLES = "without variables"
@@ -97,7 +97,7 @@ def build_cases(
         reason = _drop_reason(call, erased, mismatch, needs_answer=needs_answer)
         case = None if reason is not None else _case(call)
         if case is None:
-            dropped.add(call, reason or DropReason.NOT_STORABLE)
+            dropped.add(call, reason or LeftOutReason.NOT_STORABLE)
             continue
         cases.append(case)
         outputs.append(_output(call))
@@ -132,14 +132,14 @@ def _drop_reason(
 ) -> str | None:
     contents = call.contents
     if call.version in erased:
-        return DropReason.ERASED
+        return LeftOutReason.ERASED
     if contents is None or contents.variables is None:
-        return DropReason.NO_VARIABLES
+        return LeftOutReason.NO_VARIABLES
     answered = contents.output is not None or bool(contents.tool_calls)
     if needs_answer and (call.status is not CallStatus.OK or not answered):
-        return DropReason.NO_ANSWER
+        return LeftOutReason.NO_ANSWER
     unfitting = mismatch(contents.variables)
-    return None if unfitting is None else f"{DropReason.MISMATCH} ({unfitting})"
+    return None if unfitting is None else f"{LeftOutReason.MISMATCH} ({unfitting})"
 
 
 def _case(call: SampledCall) -> Case | None:
