@@ -37,6 +37,7 @@ from bench import (
     simulations,
     stream,
     traffic,
+    traffic_page,
 )
 from bench.serving import PROMPTS, VERSIONS, build
 
@@ -295,6 +296,12 @@ def producing() -> tuple[Table, ...]:
     )
 
 
+def reading_traffic() -> Table:
+    """Measure the queries of the traffic page."""
+    rows = [(query.what, f"{query.rows:,}", f"{query.seconds * 1000:.0f}") for query in traffic_page.measured()]
+    return "The queries of the traffic page over 30 days", ("", "rows of counters", "ms"), rows
+
+
 def measured_or_failed(measure: Callable[[], Any]) -> Any:
     """Return the tables of a measurement; one that states the error if it fails, so that the others are still made."""
     started = time.perf_counter()
@@ -335,6 +342,7 @@ def main() -> None:
         calls,
         similarity,
         auditing,
+        reading_traffic,
         reviewing,
         claiming,
         agreeing,
