@@ -58,7 +58,7 @@ class AcceptedOut(ResponseModel):
     unattributed: Annotated[int, Field(description="of the accepted calls, those without a prompt of this project")]
 
 
-@router.post("/otlp/v1/traces", openapi_extra=_OTLP_BODY)
+@router.post("/otlp/v1/traces", openapi_extra=_OTLP_BODY, response_class=Response)
 async def take_traces(request: Request, caller: Sender) -> Response:
     """Take spans, as OTLP over HTTP sends them: model calls are counted, and a random sample of their contents is kept."""
     return await _take_otlp(request, caller, RequestKind.TRACES)
@@ -70,13 +70,13 @@ async def take_langfuse_traces(request: Request, caller: LangfuseSender) -> Resp
     return await _take_otlp(request, caller, RequestKind.TRACES)
 
 
-@router.post("/otlp/v1/logs", openapi_extra=_OTLP_BODY)
+@router.post("/otlp/v1/logs", openapi_extra=_OTLP_BODY, response_class=Response)
 async def take_logs(request: Request, caller: Sender) -> Response:
     """Take log records: messages of model calls are joined with their calls, and evaluations become feedback."""
     return await _take_otlp(request, caller, RequestKind.LOGS)
 
 
-@router.post("/otlp/v1/metrics", openapi_extra=_OTLP_BODY)
+@router.post("/otlp/v1/metrics", openapi_extra=_OTLP_BODY, response_class=Response)
 async def take_metrics(request: Request, caller: Sender) -> Response:
     """Accept metrics, of which nothing is stored: the calls themselves are counted."""
     is_json, _, _ = await _receive(request)
