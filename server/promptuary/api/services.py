@@ -23,6 +23,7 @@ from promptuary.search.similarity import SimilarPromptCheck
 from promptuary.traffic.erasure.version_erasure import TrafficErasure
 from promptuary.traffic.intake.gateway import IntakeGateway, ThreadIntake
 from promptuary.traffic.intake.intake import TrafficIntake
+from promptuary.traffic.redaction.hook import build_redactor
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,5 +68,5 @@ def create_services(
         slots=DatabaseSlots(database.dialect),
         oidc=OidcService(settings, database, lookup.clock, issuers),
         key_exchange=KeyExchange(settings, database, lookup.clock, issuers),
-        intake=intake or ThreadIntake(TrafficIntake(database, lookup.clock, settings)),
+        intake=intake or ThreadIntake(TrafficIntake(database, lookup.clock, settings, redactor=build_redactor(settings))),
     )

@@ -134,6 +134,7 @@ class Settings(BaseSettings):
     traffic_low_sample: Share = 1.0
     traffic_low_value: Share = 0.5
     traffic_reservoir: Annotated[int, Field(ge=1, le=1_000_000)] = 1000
+    traffic_redaction: str = ""
     traffic_keep: Literal["attributed", "all"] = "attributed"
     traffic_wait: Annotated[int, Field(ge=0, le=86_400)] = 600
     traffic_days: Annotated[int, Field(ge=1, le=36_500)] = 30

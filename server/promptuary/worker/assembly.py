@@ -23,6 +23,7 @@ from promptuary.search.prompt_vectors import PromptVectors
 from promptuary.traffic.intake.settling.settling import SampleSettling
 from promptuary.traffic.online.queue_filling import QueueFillings
 from promptuary.traffic.online.scoring import OnlineScorings
+from promptuary.traffic.redaction.hook import build_redactor
 from promptuary.traffic.retention.retention import TrafficRetention
 from promptuary.webhooks import publication
 from promptuary.webhooks.delivery import WebhookDelivery
@@ -67,7 +68,7 @@ def build_worker(
     independent = frozenset({alert_webhook.TOPIC, publication.TOPIC})
     scheduler = Scheduler(open_database, clock, settings)
     retention = ResponseRetention(open_database, clock, settings.retry_days)
-    settling = SampleSettling(open_database, clock, settings)
+    settling = SampleSettling(open_database, clock, settings, build_redactor(settings))
     traffic_retention = TrafficRetention(open_database, clock, settings)
 
     fillings = QueueFillings(open_database, clock, settings)

@@ -1,7 +1,7 @@
 """Feedback on behalf of a caller: which version it names, whose it is, and what is listed."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import uuid4
 
@@ -17,7 +17,7 @@ from promptuary.traffic.feedback import store
 from promptuary.traffic.feedback.feedback import CallReference, Feedback, find_exactly
 from promptuary.traffic.feedback.recording import FeedbackRecording, RecordedFeedback, record_feedback
 from promptuary.traffic.feedback.store import FeedbackFilter
-from promptuary.traffic.redaction.redactor import Redactor
+from promptuary.traffic.redaction.hook import build_redactor
 from promptuary.traffic.settings.project_settings import ProjectTraffic
 from promptuary.traffic.settings.store import require_project_traffic
 
@@ -84,7 +84,6 @@ class FeedbackService:
     """A project's feedback on behalf of a caller."""
 
     unit: UnitOfWork
-    redactor: Redactor = field(default_factory=Redactor)
 
     def add(self, item: NewFeedback) -> FeedbackView:
         """Store feedback, or replace the caller's earlier one of the same id.
@@ -134,7 +133,7 @@ class FeedbackService:
         conflicts = self._conflicts([item for _, item in accepted])
         refused += [RefusedFeedback(index, new.id, conflicts[new.id]) for index, new in accepted if new.id in conflicts]
         accepted = [(index, new) for index, new in accepted if new.id not in conflicts]
-        low_value, redact = traffic.settings.low_value, self.redactor.redact_text
+        low_value, redact = traffic.settings.low_value, build_redactor(unit.settings).redact_text
         recording = FeedbackRecording(unit.session, unit.caller.project, unit.clock(), low_value, redact)
         recorded = record_feedback(recording, [new for _, new in accepted])
         results = []

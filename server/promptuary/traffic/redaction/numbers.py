@@ -17,12 +17,18 @@ _DIGIT_RUN = re.compile(rf"\d(?:{_SEPARATOR}?\d){{11,}}")
 """Digits with at most one separator between two of them: at least as many as the shortest card number has."""
 _NUMBER = re2.compile(r"[+(]?\p{Nd}(?:[ \t\x{a0}\x{202f}\x{2009}.\-\x{2010}-\x{2015}/()]{0,3}\p{Nd}){7,}")
 _GROUP = re.compile(r"\d+")
+_BETWEEN = r"(?:[^\w]{1,3}|_)"
+_CARD_GROUPS = re.compile(
+    rf"(?<!\d)(?:[2-6]\d{{3}}(?:{_BETWEEN}\d{{4}}){{3}}|3[47]\d{{2}}{_BETWEEN}\d{{6}}{_BETWEEN}\d{{5}}|[2-6]\d{{7}}\r?\n\d{{8}})(?!\d)"
+)
+"""The groups of a card number with whatever may stand between them, also the end of a line."""
 CARD_DIGITS = range(12, 20)
-_IBAN_START = re2.compile(r"(?:^|[^0-9A-Za-z])[A-Za-z]{2}[0-9]{2}")
+_IBAN_START = re2.compile(r"(?:^|[^0-9A-Za-z]|(?i:iban))[A-Za-z]{2}[0-9]{2}")
 HINT = r"[A-Za-z]{2}[0-9]{2}|(?:\p{Nd}\P{Nd}*){8}"
 """A text without a match of it has no number that is removed: neither the beginning of an IBAN, nor eight digits."""
-_IBAN = re.compile(rf"([A-Za-z]{{2}})(\d{{2}})((?:{_SEPARATOR}?[0-9A-Za-z]){{11,30}})", re.ASCII)
-_IBAN_SEPARATORS = re.compile(_SEPARATOR)
+_IBAN_SEPARATOR = r"[ \t\r\n\u00a0\u202f\u2009.\-\u2010-\u2015/+,;:_|\u2022]"
+_IBAN = re.compile(rf"([A-Za-z]{{2}})(\d{{2}})((?:{_IBAN_SEPARATOR}{{0,3}}[0-9A-Za-z]){{11,30}})", re.ASCII)
+_IBAN_SEPARATORS = re.compile(_IBAN_SEPARATOR)
 _PHONE = re.compile(
     r"(?<![\w+])(?<!\d[.,])(?:"
     # with the country's code: +49 (0)170 1234567, 0049 170 1234567
@@ -65,6 +71,9 @@ def find_numbers(text: str) -> Iterator[PersonalPassage]:
         start, end = candidate.span()
         yield from _find_cards(text, start, end)
         yield from _find_phones(text, start, end)
+    for match in _CARD_GROUPS.finditer(text):
+        if is_card_number([int(character) for character in match[0] if character.isdecimal()]):
+            yield PersonalPassage(*match.span(), PassageType.CARD)
     yield from _find_ibans(text)
 
 

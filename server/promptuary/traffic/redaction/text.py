@@ -6,15 +6,22 @@ from functools import lru_cache
 import re2
 
 from promptuary.traffic.redaction import credentials, numbers
+from promptuary.traffic.redaction.binary_data import replace_binary_data
 from promptuary.traffic.redaction.credentials import find_credentials
 from promptuary.traffic.redaction.numbers import find_numbers
 from promptuary.traffic.redaction.passage import PassageType, PersonalPassage, replace_passages
+from promptuary.traffic.redaction.readable_text import ReadableText, read_text
 
 _AT = r"(?:@|%40|\\u0040|&#64;|\x{ff20})"
-_EMAIL = re2.compile(r"[\pL\pN_.!#$%&'*+/=?^`{|}~-]+" + _AT + r"(?:[\pL\pN][\pL\pN_-]*[.\x{ff0e}])+\pL[\pL\pN_-]+")
-
-
-_HINT = re2.compile("|".join((_AT, numbers.HINT, credentials.HINT)))
+_DOT = r"(?:[.\x{ff0e}]| ?[\[({<](?i:dot)[\])}>] ?)"
+_EMAIL = re2.compile(
+    r"[\pL\pN_.!#$%&'*+/=?^`{|}~-]+(?:"
+    + _AT
+    + r"| @ | ?[\[({<](?i:at)[\])}>] ?)(?:[\pL\pN][\pL\pN_-]*"
+    + _DOT
+    + r")+\pL[\pL\pN_-]+"
+)
+_HINT = re2.compile("|".join((_AT, r"(?i)[\[({<]at[\])}>]", numbers.HINT, credentials.HINT)))
 """Matches where any of the patterns could: most texts have none of them, and are read once instead of seven times."""
 
 _SHORT = 40
@@ -27,7 +34,15 @@ def redact_text(text: str) -> tuple[str, int]:
 
 
 def _redact(text: str) -> tuple[str, int]:
-    return replace_passages(text, _find_passages(text)) if _HINT.search(text) else (text, 0)
+    text, removed = replace_binary_data(text)
+    readable = read_text(text)
+    passages = [] if readable is None else [_in_original(passage, readable) for passage in _find_passages(readable.text)]
+    cleaned, count = replace_passages(text, [*passages, *_find_passages(text)])
+    return cleaned, removed + count
+
+
+def _in_original(passage: PersonalPassage, readable: ReadableText) -> PersonalPassage:
+    return PersonalPassage(*readable.span_of(passage.start, passage.end), passage.type)
 
 
 @lru_cache(maxsize=4096)
@@ -37,6 +52,8 @@ def _redact_short(text: str) -> tuple[str, int]:
 
 
 def _find_passages(text: str) -> Iterator[PersonalPassage]:
+    if not _HINT.search(text):
+        return
     for match in _EMAIL.finditer(text):
         yield PersonalPassage(match.start(), match.end(), PassageType.EMAIL)
     yield from find_numbers(text)

@@ -26,6 +26,7 @@ from promptuary.traffic.intake.intake import TrafficIntake
 from promptuary.traffic.intake.process.frames import ReplyMessage, RequestMessage, pack, receive
 from promptuary.traffic.intake.report import IntakeReport
 from promptuary.traffic.intake.request import read_request
+from promptuary.traffic.redaction.hook import build_redactor
 
 log = structlog.get_logger(__name__)
 GROUP_BYTES = 1024 * 1024
@@ -49,7 +50,7 @@ def main(descriptor: int) -> None:
     database = Database(settings.sql_url, _CONNECTIONS, statement_seconds=max(settings.database_timeout, 60.0))
     requests: SimpleQueue[RequestMessage | None] = SimpleQueue()
     threading.Thread(target=_receive_all, args=(connection, requests), name="requests", daemon=True).start()
-    program = IntakeProgram(TrafficIntake(database, wall_clock, settings))
+    program = IntakeProgram(TrafficIntake(database, wall_clock, settings, redactor=build_redactor(settings)))
     while group := next_group(requests):
         try:
             for reply in program.take(group):
