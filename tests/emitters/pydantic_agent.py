@@ -1,12 +1,11 @@
-"""An agent of pydantic-ai, instrumented by logfire."""
+"""An agent of pydantic-ai, instrumented by itself."""
 
-import logfire
-from application import MODEL, TICKET, look_up
+from application import MODEL, TICKET, look_up, provider
 from pydantic_ai import Agent
 
-logfire.configure(send_to_logfire=False, console=False)
-logfire.instrument_pydantic_ai()
+tracer_provider = provider()
+Agent.instrument_all()
 prompt = look_up()
 system, user = prompt.render(ticket=TICKET)
 Agent(f"openai-chat:{MODEL}", instructions=system["content"], metadata=prompt.metadata).run_sync(user["content"])
-logfire.shutdown()
+tracer_provider.shutdown()
