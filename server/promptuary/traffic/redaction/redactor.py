@@ -60,7 +60,17 @@ class Redactor:
 
     def _with_details(self, call: ModelCall, redact: RedactText, count: int) -> tuple[ModelCall, int]:
         """Redact the texts of a call that are no contents, but that an application may put anything into."""
-        names = ("conversation", "error_type", "finish", "model", "response_model", "provider", "operation")
+        names = (
+            "conversation",
+            "error_type",
+            "finish",
+            "model",
+            "response_model",
+            "provider",
+            "operation",
+            "service",
+            "emitter",
+        )
         changed: dict[str, Any] = {}
         for name in names:
             value = getattr(call, name)
@@ -103,7 +113,13 @@ def _redact_contents(contents: CallContents, redact: RedactText) -> tuple[CallCo
 
 
 def _redact_message(message: CallMessage, keep: Callable[[Any], Any]) -> CallMessage:
-    return replace(message, content=keep(message.content), tool_calls=_redact_tool_calls(message.tool_calls, keep))
+    return replace(
+        message,
+        role=keep(message.role),
+        content=keep(message.content),
+        tool_calls=_redact_tool_calls(message.tool_calls, keep),
+        tool_call_id=keep(message.tool_call_id),
+    )
 
 
 def _redact_tool_calls(calls: Sequence[ReportedToolCall], keep: Callable[[Any], Any]) -> Sequence[ReportedToolCall]:
