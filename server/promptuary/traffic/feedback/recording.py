@@ -210,7 +210,10 @@ def _count(recording: FeedbackRecording, changes: Sequence[tuple[Feedback | None
 def _redacted(recording: FeedbackRecording, item: Feedback) -> Feedback:
     comment, in_comment = recording.redact(item.comment) if item.comment else ("", 0)
     correction, in_correction = recording.redact(item.correction) if item.correction else (item.correction, 0)
-    return replace(item, comment=comment, correction=correction, redacted=in_comment + in_correction)
+    name, in_name = recording.redact(item.name) if item.name else ("", 0)
+    label, in_label = recording.redact(item.label) if item.label else (item.label, 0)
+    removed = in_comment + in_correction + in_name + in_label
+    return replace(item, name=name, label=label, comment=comment, correction=correction, redacted=removed)
 
 
 def _batches_of_different_ids(items: Sequence[Feedback]) -> Iterable[list[Feedback]]:

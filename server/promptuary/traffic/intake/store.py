@@ -4,6 +4,7 @@ Every report runs them, so that each is one statement for a whole request, which
 """
 
 import json
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,8 +18,10 @@ from sqlmodel import Session, col
 
 from promptuary.core.database import table_of
 from promptuary.traffic.calls.model_call import PromptMark
+from promptuary.traffic.redaction.text import redact_text
 from promptuary.traffic.tables import LinkRow, LogContentsRow, ObservationRow, SeriesRow
 
+_DIGEST = re.compile("(?:sha256:)?[0-9a-fA-F]{64}")
 _SELECTED = {
     "sqlite": "(SELECT value FROM json_each(:values))",
     "postgresql": "(SELECT value FROM unnest(CAST(:values AS bigint[])) AS value)",
@@ -197,9 +200,11 @@ def _texts(session: Session, values: Collection[str]) -> Any:
 
 
 def _mark_json(mark: PromptMark) -> dict[str, str]:
-    return {
-        name: value for name in ("name", "version", "label", "variant", "digest") if (value := getattr(mark, name)) is not None
-    }
+    """Return a mark as JSON without people's data; a digest is one of hex digits, which patterns could take for a number."""
+    names = ("name", "version", "label", "variant")
+    texts = {name: redact_text(value)[0] for name in names if (value := getattr(mark, name)) is not None}
+    has_digest = mark.digest is not None and _DIGEST.fullmatch(mark.digest) is not None
+    return texts | ({"digest": str(mark.digest)} if has_digest else {})
 
 
 def _parsed(stored: Any) -> dict[str, Any]:
