@@ -170,6 +170,46 @@ def make_pairs(reviewer: ReviewerAtQueue, sides: dict[str, Any]) -> None:
     database.dispose()
 
 
+def test_a_pair_is_decided_by_keys_and_shows_no_passages(reviewer_at_queue: OpenQueue) -> None:
+    fields = [{"name": "better", "type": "preference", "title": "Which is better?", "required": True}]
+    reviewer = reviewer_at_queue([{"payload": {"input": "a question"}}], schema={"fields": fields}, decisions=[])
+    make_pairs(reviewer, {side: {"output": f"the {side}", "passages": [f"of the {side}"]} for side in ("first", "second")})
+    reviewer.open()
+    reviewer.page.locator(".pr-root[data-decidable=true]").wait_for()
+    assert reviewer.page.get_by_text("of the first").count() == 0
+    reviewer.press("a")
+    reviewer.sees("This field is required.")
+    assert reviewer.page.evaluate("document.activeElement.tagName") == "FIELDSET"
+    reviewer.press("3")
+    reviewer.press("a")
+    reviewer.sees("Every item here is decided.")
+    assert [row["labels"] for row in reviewer.exported()] == [{"better": "tie"}]
+
+
+def test_a_second_press_of_e_keeps_what_was_corrected(reviewer_at_queue: OpenQueue) -> None:
+    reviewer = reviewer_at_queue()
+    reviewer.open()
+    reviewer.can_decide("output 0")
+    reviewer.press("e")
+    correction = reviewer.page.get_by_label("Corrected output")
+    correction.fill("output zero")
+    reviewer.page.keyboard.press("Escape")
+    reviewer.press("e")
+    assert correction.input_value() == "output zero"
+    reviewer.page.get_by_role("button", name="Discard the correction").click()
+    reviewer.page.get_by_role("button", name="Correct the output").click()
+    assert correction.input_value() == "output zero"
+
+
+def test_what_is_expected_stands_below_the_input_of_a_long_output(reviewer_at_queue: OpenQueue) -> None:
+    output = "\n".join(f"line {number}" for number in range(300))
+    reviewer = reviewer_at_queue([{"payload": {"input": "a question", "output": output, "expected": "an answer"}}])
+    reviewer.open()
+    reviewer.sees("an answer")
+    above, below = (reviewer.page.get_by_role("region", name=name).bounding_box() for name in ("Input", "Expected"))
+    assert below["y"] - (above["y"] + above["height"]) < 40
+
+
 def test_a_corrected_output_is_sent_with_the_decision(reviewer_at_queue: OpenQueue) -> None:
     reviewer = reviewer_at_queue()
     reviewer.open()

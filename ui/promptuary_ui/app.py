@@ -14,6 +14,8 @@ from promptuary_ui.page import account, agreement, deliveries, judges, prompts, 
 from promptuary_ui.wire.caller import Caller
 
 HERE = Path(__file__).parent
+RETRY_SECONDS = 3.0
+"""Seconds between attempts to reach an API that does not respond."""
 
 
 def pages(scopes: Collection[str]) -> dict[Any, str]:
@@ -49,6 +51,7 @@ def main() -> None:
     except ApiError as error:
         st.navigation(list(pages(())), position="hidden")
         st.error(escape_markdown(error.sentence), icon=":material/error:")
+        _wait_for_the_api()
         return
     if caller is not None:
         show_signed_in(caller)
@@ -56,6 +59,19 @@ def main() -> None:
     st.navigation(list(pages(())), position="hidden")
     ended = "ended" if session.token() else None
     sign_in.show("signed-out" if session.has_signed_out() else ended)
+
+
+def _retry() -> None:
+    """Show the page again as soon as the API responds."""
+    try:
+        session.look_up_caller()
+    except ApiError:
+        st.caption("This page tries again by itself. Decisions and comments that are not saved yet are kept in this tab.")
+    else:
+        st.rerun()
+
+
+_wait_for_the_api = st.fragment(_retry, run_every=RETRY_SECONDS)
 
 
 def show_signed_in(caller: Caller) -> None:

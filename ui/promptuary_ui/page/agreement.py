@@ -43,7 +43,7 @@ def show() -> None:
 def _show_figures(agreement: Agreement) -> None:
     st.caption(
         f"{format_count(agreement.items)} items have at least two decisions; "
-        f"{format_count(agreement.reviewers)} people decided."
+        f"{format_count(agreement.reviewers)} {'person' if agreement.reviewers == 1 else 'people'} decided."
         + (" You see the figures of finished items, whose decisions nobody can change." if agreement.finished_only else "")
     )
     if len(agreement.schema_numbers) > 1:

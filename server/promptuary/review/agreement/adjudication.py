@@ -5,13 +5,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from promptuary.access import audit
+from promptuary.access.contents import read_without_response
 from promptuary.access.identity import shown_name
 from promptuary.access.unit_of_work import UnitOfWork
 from promptuary.core.errors import Conflict, FieldError, Forbidden, InvalidRequest, NotFound
 from promptuary.review.agreement import store
-from promptuary.review.agreement.label import LabelDefinition
+from promptuary.review.agreement.label import PRIMARY, LabelDefinition
 from promptuary.review.agreement.labelled_item import LabelledItem
 from promptuary.review.agreement.store import Adjudication, NewAdjudication
+from promptuary.review.labels.values import JudgedOutput, is_empty, judged_output, value_errors
 from promptuary.review.queues.queue import Queue
 from promptuary.review.queues.service import QueueService
 
@@ -59,7 +61,10 @@ class AdjudicationService:
         items = store.list_labelled_items(self.unit.session, queue, labels, [settlement.item])
         if not items:
             raise NotFound(f"the queue '{name}' has no decided item '{settlement.item}'")
-        _check_values(labels, settlement.values)
+        with read_without_response(self.unit.session):
+            item = store.find_items(self.unit.session, queue, [settlement.item])[settlement.item]
+            output = judged_output(item.payload, is_pair=item.pair_sides is not None)
+        _check_values(queue, labels, settlement.values, output)
         own = any(review.reviewer in caller.identities for review in items[0].reviews)
         self._check_item(queue, items[0], settlement, own=own)
         adjudications = store.add_adjudications(
@@ -93,16 +98,20 @@ class AdjudicationService:
                 )
 
 
-def _check_values(labels: Sequence[LabelDefinition], values: Mapping[str, Any]) -> None:
+def _check_values(queue: Queue, labels: Sequence[LabelDefinition], values: Mapping[str, Any], output: JudgedOutput) -> None:
+    """Raise InvalidRequest unless each value is one that a reviewer could have entered for this output."""
     known = {label.name: label for label in labels}
     field_errors = []
     for name, value in values.items():
-        path = name if name == "decision" else f"labels.{name}"
+        path = name if name == PRIMARY else f"labels.{name}"
+        field = queue.schema.field(name)
         if name not in known:
             field_errors.append(FieldError(path, "the queue has no such label"))
         elif not known[name].accepts(value):
             options = ", ".join(map(str, known[name].options or ()))
             message = f"is none of: {options}" if options else f"is no value of a '{known[name].type}'"
             field_errors.append(FieldError(path, message))
+        elif field is not None and not is_empty(value):
+            field_errors += value_errors(field, value, output)
     if field_errors:
         raise InvalidRequest("the adjudicated labels are not valid", field_errors)

@@ -15,7 +15,7 @@ from promptuary.review.labels import store as decision_store
 from promptuary.review.labels.decision import NewDecision
 from promptuary.review.labels.preference import to_stored
 from promptuary.review.labels.service import DecisionService, OwnDecision
-from promptuary.review.labels.values import JudgedOutput, filled_values, label_errors
+from promptuary.review.labels.values import filled_values, judged_output, label_errors
 from promptuary.review.queues.choice import SAVED
 from promptuary.review.queues.queue import Queue
 from promptuary.review.queues.service import QueueService
@@ -119,8 +119,7 @@ class SubmissionService:
             InvalidRequest: with every error.
         """
         output = claim.item.payload.get("output")
-        is_pair = claim.item.pair_sides is not None
-        judged = JudgedOutput(len(output) if isinstance(output, str) and not is_pair else None, is_pair)
+        judged = judged_output(claim.item.payload, is_pair=claim.item.pair_sides is not None)
         values = [choice.value for choice in queue.choices] or [SAVED]
         decision = submission.decision if queue.choices else submission.decision or SAVED
         errors = label_errors(queue.schema, submission.labels, judged)

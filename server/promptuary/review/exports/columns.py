@@ -22,18 +22,18 @@ class Column:
 def table_columns(labels: Sequence[LabelDefinition]) -> list[Column]:
     """Return the columns; a field's own one is `label.<name>`, and the label that counts `final.<name>`, with its origin."""
     columns = [
-        Column("item", False, lambda row: row.item),
-        Column("source", False, lambda row: row.source),
-        Column("reviewer", False, lambda row: row.reviewer),
-        Column("decision", False, lambda row: row.decision),
-        Column("comment", False, lambda row: row.comment),
-        Column("at", False, lambda row: format_instant(row.at)),
-        Column("id", True, lambda row: row.id),
-        Column("reviewer_id", False, lambda row: row.reviewer_id),
-        Column("probability", True, lambda row: row.probability),
-        Column("selection", False, lambda row: row.selection),
-        Column("schema_number", True, lambda row: row.schema_number),
-        Column("correction", False, lambda row: row.correction),
+        Column("item", False, lambda row: row.decision.item),
+        Column("source", False, lambda row: row.decision.source),
+        Column("reviewer", False, lambda row: row.decision.reviewer),
+        Column("decision", False, lambda row: row.decision.decision),
+        Column("comment", False, lambda row: row.decision.comment),
+        Column("at", False, lambda row: format_instant(row.decision.at)),
+        Column("id", True, lambda row: row.decision.id),
+        Column("reviewer_id", False, lambda row: row.decision.reviewer_id),
+        Column("probability", True, lambda row: row.decision.probability),
+        Column("selection", False, lambda row: row.decision.selection),
+        Column("schema_number", True, lambda row: row.decision.schema_number),
+        Column("correction", False, lambda row: row.decision.correction),
     ]
     for label in labels:
         columns += _label_columns(label)
@@ -46,7 +46,11 @@ def _label_columns(label: LabelDefinition) -> list[Column]:
     def final(row: ExportRow) -> FinalLabel | None:
         return row.final.get(name)
 
-    own = [] if name == PRIMARY else [Column(f"label.{name}", is_number, lambda row: _number(row.labels.get(name), is_number))]
+    own = (
+        []
+        if name == PRIMARY
+        else [Column(f"label.{name}", is_number, lambda row: _number(row.decision.labels.get(name), is_number))]
+    )
     return [
         *own,
         Column(
@@ -64,7 +68,7 @@ def _number(value: Any, is_number: bool) -> Any:
 
 
 def _payload_column(part: str) -> Column:
-    return Column(part, False, lambda row: row.payload.get(part))
+    return Column(part, False, lambda row: row.decision.payload.get(part))
 
 
 def cell_text(value: Any) -> str | None:

@@ -12,8 +12,8 @@ from promptuary.access.role import Scope
 from promptuary.access.unit_of_work import UnitOfWork
 from promptuary.core.errors import InvalidRequest
 from promptuary.core.wire import PageOf
+from promptuary.review.exports.schemas import ExportedDecision
 from promptuary.review.exports.service import ExportFormat, export_decisions
-from promptuary.review.labels.schemas import ExportedDecision
 from promptuary.review.labels.service import DecisionService
 
 router = APIRouter(prefix="/v1", tags=["review"], route_class=IdempotentRoute)

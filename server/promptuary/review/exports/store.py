@@ -4,10 +4,10 @@ from collections.abc import Iterator, Mapping
 
 from sqlmodel import Session, col, select
 
-from promptuary.access.identity import shown_name
 from promptuary.review import tables
 from promptuary.review.agreement.final_label import FinalLabel
 from promptuary.review.exports.export_row import ExportRow
+from promptuary.review.labels.store import decision_from_row
 from promptuary.review.queues.queue import Queue
 from promptuary.review.queues.store import is_standing, item_from_row
 
@@ -23,24 +23,8 @@ def iterate_rows(session: Session, queue: Queue, final: Mapping[str, Mapping[str
         query = query.where(tables.ItemRow.queue_id == queue.id, is_standing(), col(tables.DecisionRow.id) > after)
         rows = session.exec(query.order_by(col(tables.DecisionRow.id)).limit(_ROWS_A_QUERY)).all()
         for row, item_row in rows:
-            item = item_from_row(session, item_row)
-            yield ExportRow(
-                id=row.id or 0,
-                item=item.id,
-                source=item.source,
-                probability=item.probability,
-                selection=item.selection,
-                stored_payload=item.stored_payload,
-                reviewer=shown_name(session, row.reviewer),
-                reviewer_id=row.reviewer,
-                decision=row.decision,
-                labels=row.labels or {},
-                comment=row.comment,
-                correction=row.correction,
-                schema_number=row.schema_number,
-                at=row.at,
-                final=final.get(item.id, {}),
-            )
+            decision = decision_from_row(session, row, item_from_row(session, item_row))
+            yield ExportRow(decision, final.get(decision.item, {}))
         if len(rows) < _ROWS_A_QUERY:
             return
         after = rows[-1][0].id or 0

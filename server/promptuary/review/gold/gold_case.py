@@ -35,9 +35,17 @@ class CorrectedCase:
         return case_key(self.case)
 
     def gold(self, case: Case) -> Case:
-        """Return a case of the same input with the correction as its expected output, and where it comes from."""
+        """Return a case of the same input with the correction as its expected output, and where it comes from.
+
+        The output of a conversation is its last answer: what its last turn expects, and the whole where it expects something.
+        """
         metadata = {**case.metadata, METADATA: dict(self.provenance)}
-        return replace(case, expected=_expected(self.text, case.expected), metadata=metadata)
+        if not case.turns:
+            return replace(case, expected=_expected(self.text, case.expected), metadata=metadata)
+        *earlier, last = case.turns
+        last = replace(last, expected=_expected(self.text, last.expected))
+        expected = None if case.expected is None else _expected(self.text, case.expected)
+        return replace(case, turns=(*earlier, last), expected=expected, metadata=metadata)
 
 
 def with_gold(cases: Iterable[Case], corrected: Mapping[str, CorrectedCase], gold_ids: dict[int, list[str]]) -> Iterator[Case]:

@@ -77,8 +77,8 @@ class GoldService:
 
         Raises:
             NotFound: for a decision that the project does not have.
-            InvalidRequest: with every decision that has no correction, was undone, is accepted already, corrects a case twice
-                or corrects a conversation.
+            InvalidRequest: with every decision that has no correction, was undone, is accepted already, or corrects a case
+                twice.
         """
         session, project = self.unit.session, self.unit.caller.project
         for queue in sorted({each.queue for each in store.find_corrections(session, project, decisions).values()}):
@@ -136,16 +136,14 @@ class GoldService:
         """Return the corrected cases by their key.
 
         Raises:
-            InvalidRequest: for two corrections of one case, and for conversations, whose turns have outputs of their own.
+            InvalidRequest: for two corrections of one case.
         """
         corrected: dict[str, CorrectedCase] = {}
         errors = []
         for number, correction in enumerate(corrections):
             origin = origins[correction.decision]
             case = CorrectedCase(correction.decision, origin.case, correction.text or "", self._provenance(correction, origin))
-            if origin.case.turns:
-                errors.append(FieldError(f"decisions.{number}", "is of a conversation: correct its file instead"))
-            elif case.key in corrected:
+            if case.key in corrected:
                 same = corrected[case.key].decision
                 errors.append(FieldError(f"decisions.{number}", f"corrects the same case as the decision {same}"))
             else:

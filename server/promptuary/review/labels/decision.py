@@ -46,6 +46,7 @@ class Decision:
     item: str
     source: str
     probability: float
+    selection: str | None
     stored_payload: TrackedContent[dict[str, Any]]
     reviewer: str
     reviewer_id: str

@@ -1,36 +1,10 @@
-"""Wire models of decisions."""
+"""Wire models of a reviewer's own decisions."""
 
 from datetime import datetime
 from typing import Any
 
 from promptuary.core.wire import ResponseModel
 from promptuary.review.labels.service import OwnDecision
-
-
-class DecisionOut(ResponseModel):
-    """A decision as it was stored; a preference in `labels` is `first`, `second` or `tie`."""
-
-    id: int
-    claim: str
-    item: str
-    source: str
-    reviewer: str
-    reviewer_id: str
-    decision: str
-    comment: str
-    labels: dict[str, Any]
-    correction: str | None
-    schema_number: int
-    swapped: bool | None
-    seen_at: datetime | None
-    at: datetime
-
-
-class ExportedDecision(DecisionOut):
-    """A decision with its item's payload and inclusion probability."""
-
-    probability: float
-    payload: dict[str, Any]
 
 
 class OthersLabelsOut(ResponseModel):

@@ -23,7 +23,7 @@ def add_decision(session: Session, queue: Queue, claim_id: str, item: Item, deci
     row = DecisionRow(queue_id=queue.id, item_id=item.id, claim_id=claim_id, attempt=attempt, **vars(decision))
     session.add(row)
     session.flush()
-    return _decision_from_row(session, row, item)
+    return decision_from_row(session, row, item)
 
 
 def list_decisions(session: Session, queue: Queue, after: int | None, limit: int) -> list[Decision]:
@@ -32,7 +32,7 @@ def list_decisions(session: Session, queue: Queue, after: int | None, limit: int
     query = query.where(ItemRow.queue_id == queue.id, is_standing()).order_by(col(DecisionRow.id)).limit(limit)
     if after is not None:
         query = query.where(col(DecisionRow.id) > after)
-    return [_decision_from_row(session, row, item_from_row(session, item)) for row, item in session.exec(query)]
+    return [decision_from_row(session, row, item_from_row(session, item)) for row, item in session.exec(query)]
 
 
 def find_decision(session: Session, project: int, decision: int) -> tuple[Decision, str] | None:
@@ -40,7 +40,7 @@ def find_decision(session: Session, project: int, decision: int) -> tuple[Decisi
     query = select(DecisionRow, ItemRow, QueueRow.name).join(ItemRow, col(ItemRow.id) == col(DecisionRow.item_id))
     query = query.join(QueueRow, col(QueueRow.id) == col(ItemRow.queue_id))
     row = session.exec(query.where(QueueRow.project_id == project, DecisionRow.id == decision)).one_or_none()
-    return (_decision_from_row(session, row[0], item_from_row(session, row[1])), row[2]) if row else None
+    return (decision_from_row(session, row[0], item_from_row(session, row[1])), row[2]) if row else None
 
 
 def list_own_decisions(session: Session, own: OwnDecisions, before: int | None, limit: int) -> list[tuple[Decision, str]]:
@@ -53,7 +53,7 @@ def list_own_decisions(session: Session, own: OwnDecisions, before: int | None, 
     if before is not None:
         query = query.where(col(DecisionRow.id) < before)
     rows = session.exec(query.order_by(col(DecisionRow.id).desc()).limit(limit))
-    return [(_decision_from_row(session, row, item_from_row(session, item)), queue) for row, item, queue in rows]
+    return [(decision_from_row(session, row, item_from_row(session, item)), queue) for row, item, queue in rows]
 
 
 def list_others(session: Session, item: str, reviewer: Sequence[str]) -> list[OthersLabels]:
@@ -82,13 +82,15 @@ def undo_decision(session: Session, decision: Decision, at: datetime) -> None:
     session.flush()
 
 
-def _decision_from_row(session: Session, row: DecisionRow, item: Item) -> Decision:
+def decision_from_row(session: Session, row: DecisionRow, item: Item) -> Decision:
+    """Return the domain value of a row, with its item."""
     return Decision(
         id=row.id or 0,
         claim=row.claim_id,
         item=item.id,
         source=item.source,
         probability=item.probability,
+        selection=item.selection,
         stored_payload=item.stored_payload,
         pair_sides=item.pair_sides,
         reviewer=shown_name(session, row.reviewer),

@@ -40,9 +40,19 @@ def label_errors(schema: LabelSchema, values: Mapping[str, Any], output: JudgedO
             if field.required:
                 errors.append(FieldError(f"labels.{field.name}", "is required"))
             continue
-        for path, message in _CHECKS[field.type](field, value, output):
-            errors.append(FieldError(f"labels.{field.name}{path}", message))
+        errors += value_errors(field, value, output)
     return errors
+
+
+def value_errors(field: LabelField, value: Any, output: JudgedOutput) -> list[FieldError]:
+    """Return every error of a value that is not empty."""
+    return [FieldError(f"labels.{field.name}{path}", message) for path, message in _CHECKS[field.type](field, value, output)]
+
+
+def judged_output(payload: Mapping[str, Any], *, is_pair: bool) -> JudgedOutput:
+    """Return what labels of an item refer to."""
+    output = payload.get("output")
+    return JudgedOutput(len(output) if isinstance(output, str) and not is_pair else None, is_pair)
 
 
 def is_empty(value: Any) -> bool:

@@ -1,6 +1,8 @@
 """Queues and their items as domain values."""
 
-from dataclasses import dataclass
+import hashlib
+import json
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from typing import Any
 
@@ -45,12 +47,23 @@ class QueueDefinition:
     swap_share: float = 0.0
 
 
+def _to_json(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, datetime) else asdict(value)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Queue(QueueDefinition):
     """A stored queue."""
 
     id: int
     created_at: datetime
+
+    @property
+    def tag(self) -> str:
+        """The ETag of what the queue asks, with its quotes; it does not change with the queue's items and decisions."""
+        definition = {field.name: getattr(self, field.name) for field in fields(QueueDefinition)}
+        text = json.dumps(definition, default=_to_json, sort_keys=True, separators=(",", ":"))
+        return f'"{hashlib.sha256(text.encode()).hexdigest()[:32]}"'
 
     @property
     def schema_number(self) -> int:

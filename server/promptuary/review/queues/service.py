@@ -12,6 +12,7 @@ from promptuary.access.role import Scope
 from promptuary.access.unit_of_work import Caller, UnitOfWork
 from promptuary.core.errors import Conflict, FieldError, InvalidRequest, NotFound
 from promptuary.core.paging import Page, build_page, decode_cursor
+from promptuary.core.preconditions import UNCONDITIONAL, Preconditions
 from promptuary.review.queues import store
 from promptuary.review.queues.case_key import input_key
 from promptuary.review.queues.choice import SAVED, validate_choices
@@ -87,7 +88,9 @@ class QueueService:
 
     unit: UnitOfWork
 
-    def put_queue(self, definition: QueueDefinition, keep: Collection[str] = ()) -> QueueState:
+    def put_queue(
+        self, definition: QueueDefinition, keep: Collection[str] = (), condition: Preconditions = UNCONDITIONAL
+    ) -> QueueState:
         """Create a queue, or change what it asks; decisions that were made do not change.
 
         A changed label schema gets the next number, and the former ones stay.
@@ -95,8 +98,10 @@ class QueueService:
         Args:
             definition: the queue; `reviewers` and `adjudicators` may be names.
             keep: the fields of the definition that an existing queue keeps as they are.
+            condition: what must be true of the queue before the change.
 
         Raises:
+            PreconditionFailed: when the condition is not met.
             InvalidRequest: when two choices cannot be distinguished, the label schema is not valid, or a reviewer or
                 adjudicator is nobody who may do this.
             Conflict: when a decision that was made is no longer a choice, or an item has more decisions than slots.
@@ -105,10 +110,12 @@ class QueueService:
         name = definition.name
         session, project = self.unit.session, self.unit.caller.project
         queue = store.find_queue(session, project, name, lock=True)
+        condition.require(None if queue is None else queue.tag, f"the queue '{name}'")
         if queue is None:
             _validate(definition)
         if queue is None and not store.add_queue(session, project, definition, self.unit.clock()):
             queue = self.find(name, lock=True)  # another transaction has created it meanwhile
+            condition.require(queue.tag, f"the queue '{name}'")
         if queue is not None:
             definition = replace(definition, **{field: getattr(queue, field) for field in keep})
             _validate(definition)

@@ -148,6 +148,7 @@ class Card {
     this.chosen = draft?.decision ?? (this.choices.length === 1 ? this.choices[0].value : null);
     this.bar.mark(this.chosen, false);
     this.correction = null;
+    this.editCorrection = null;
     if (!claim) {
       this.heading.textContent = "";
       this.stage.replaceChildren(element("p", { class: "pr-wait", text: "The next item is on its way…" }));
@@ -253,10 +254,10 @@ class Card {
       [this.own.undo]: () => this.session.undo(),
       [this.own.history]: () => this.bar.actions.history(),
       [this.own.comment]: () => this.bar.comment.focus(),
-      [this.own.correct]: () => this.correctionButton?.click(),
+      [this.own.correct]: () => this.editCorrection?.(),
       "?": () => this.bar.actions.keys(),
     };
-    if (!choice && !(key in actions)) return false;
+    if (!choice && !(key in actions)) return Boolean(event.repeat) || this.fields.press(key);
     if (event.repeat) return true;
     if (choice) this.decide(choice, event);
     else actions[key]();
@@ -332,19 +333,21 @@ class Card {
       button.firstChild.data = "Discard the correction";
       button.after(area);
     };
+    let discarded = original; // what a press of the button took away comes back with the next one
     this.correction = () => (area.isConnected && area.value !== original ? area.value : null);
+    this.editCorrection = () => (area.isConnected ? area.focus() : button.click());
     button.addEventListener("click", () => {
       if (area.isConnected) {
+        discarded = area.value;
         area.remove();
         button.setAttribute("aria-expanded", "false");
         button.firstChild.data = "Correct the output";
       } else {
-        open(original);
+        open(discarded);
         area.focus();
       }
       this.keepDraft();
     });
-    this.correctionButton = button;
     block.append(button);
     if (text !== null) open(text);
   }
@@ -384,7 +387,8 @@ class Card {
       [skip, "Skip: the item comes back after all others"],
       [defer, "Later: the item comes back to you after all others"],
       [comment, "Write a comment"],
-      [correct, "Correct the output"],
+      [this.editCorrection ? correct : null, "Correct the output"],
+      ...this.fields.keys(),
       ["Esc", "Leave a field"],
       ["Shift + key", "Choose a decision without sending it"],
       ["Ctrl + Enter", "Send the chosen decision"],

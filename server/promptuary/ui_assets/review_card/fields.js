@@ -5,6 +5,8 @@ import { drawSpans, selectedSpan, rawText } from "./spans.js";
 
 const COUNTED = { choices: "options", text: "characters", tags: "tags", spans: "parts" };
 const SIDES = [["left", "Left"], ["right", "Right"], ["tie", "Tie"]];
+/** The keys of a pair's options in their order. */
+const SIDE_KEYS = ["1", "2", "3"];
 
 export class Fields {
   /** `onChange` is called after every change of a value. */
@@ -56,8 +58,29 @@ export class Fields {
     }
   }
 
+  /** Go to a field; to the group of its options, so that none of them is nearer to be taken than another. */
   focus(name) {
-    this.controls.get(name)?.node.querySelector("input, textarea, button")?.focus();
+    const node = this.controls.get(name)?.node;
+    const target = node?.querySelector("input[type=radio]") ? node : node?.querySelector("input, textarea, button");
+    target?.focus();
+    node?.scrollIntoView({ block: "center" });
+  }
+
+  /** Choose the option of a pair that has a key; return whether one has it. */
+  press(key) {
+    const input = this.sideInputs()[SIDE_KEYS.indexOf(key)];
+    input?.click();
+    return Boolean(input);
+  }
+
+  /** Return the keys of a pair's options with what they choose. */
+  keys() {
+    return this.sideInputs().map((input, place) => [SIDE_KEYS[place], input.parentElement.innerText.trim().split("\n")[0]]);
+  }
+
+  sideInputs() {
+    const field = this.fields.find((candidate) => candidate.type === "preference");
+    return field ? [...this.controls.get(field.name).node.querySelectorAll("input[type=radio]")].slice(0, SIDE_KEYS.length) : [];
   }
 
   change(name) {
@@ -92,7 +115,7 @@ const titleOf = (field) => field.title || field.name;
 function group(field) {
   const legend = element("legend", { text: titleOf(field) });
   if (field.required) legend.append(element("span", { class: "pr-required", text: " (required)" }));
-  return element("fieldset", { class: "pr-field" }, legend);
+  return element("fieldset", { class: "pr-field", tabindex: "-1" }, legend);
 }
 
 /** Return a field's options as pairs of value and label; an ordinal one without options has the numbers of its range. */
@@ -109,7 +132,9 @@ function buildOptions(field, value, { changed }, type, options) {
   const inputs = options.map(([option, label]) => {
     const input = element("input", { type, name: `pr-${field.name}`, on: { change: changed } });
     input.checked = chosen.has(option);
-    row.append(element("label", { class: "pr-option" }, input, element("span", { text: label })));
+    const key = field.type === "preference" ? SIDE_KEYS[row.children.length] : null;
+    const shown = key ? [element("kbd", { text: key, "aria-hidden": "true" })] : [];
+    row.append(element("label", { class: "pr-option" }, input, element("span", { text: label }), ...shown));
     return [input, option];
   });
   node.append(row);

@@ -22,8 +22,8 @@ export function buildItem(item) {
     if (payload.input !== undefined) node.append(block("Input", values(payload.input), "pr-wide"));
     for (const [side, title] of [["left", "Left"], ["right", "Right"]]) {
       const { output: text, ...rest } = item.sides[side] ?? {};
-      const others = Object.keys(rest).length ? values(rest) : [];
-      node.append(block(title, [...judged(text, marks), ...others], "pr-side"));
+      const others = Object.entries(rest).filter(([name, part]) => name !== "prompt" && part !== null && part !== undefined);
+      node.append(block(title, [...judged(text, marks), ...(others.length ? values(Object.fromEntries(others)) : [])], "pr-side"));
     }
     if (payload.expected) node.append(block("Expected", values(payload.expected), "pr-wide"));
   } else {
