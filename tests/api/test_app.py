@@ -83,9 +83,12 @@ def test_the_description_of_the_api_names_every_call(api: Any) -> None:
 
 
 def test_every_list_has_pages(app: Any) -> None:
-    """A list answers `items` and `next_cursor`, and takes `limit` and `cursor`; a ranking of the nearest ends by itself."""
+    """A list answers `items` and `next_cursor`, and takes `limit` and `cursor`.
+
+    A ranking of the nearest ends by itself, and figures over time have as many groups as their time has.
+    """
     schema = app.app.openapi()
-    rankings = set()
+    rankings, figures = set(), set()
     for path, item in schema["paths"].items():
         answer = item.get("get", {}).get("responses", {}).get("200", {}).get("content", {}).get("application/json", {})
         reference = answer.get("schema", {}).get("$ref", "").rpartition("/")[2]
@@ -96,9 +99,13 @@ def test_every_list_has_pages(app: Any) -> None:
             if "min_score" in parameters:
                 rankings.add(path)
                 continue
+            if {"from", "to"} <= parameters and "cursor" not in parameters:
+                figures.add(path)
+                continue
             assert {"limit", "cursor"} <= parameters, path
             assert "next_cursor" in properties, path
     assert rankings == {"/v1/search", "/v1/prompts/{name}/similar"}
+    assert figures == {"/v1/traffic", "/v1/prompts/{name}/traffic"}
 
 
 @pytest.mark.parametrize("path", ["/v1/prompts", "/v1/prompts/p0/versions", "/v1/keys", "/v1/projects", "/v1/audit"])

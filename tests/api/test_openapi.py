@@ -99,6 +99,7 @@ UNDESCRIBED = {
     "ReviewOut.labels": "values of fields of the queue's own",
     "SchemaOut.examples[]": "an item and its labels, as its author wrote it",
     "SchemaOut.fields[]": "a field of any type, with the type's own settings",
+    "TrafficRuleOut.scorers[]": "a scorer of any type, also of a plugin",
     "ScorerSpec": "a scorer of any type, also of a plugin",
     "VersionOut.config": "the application's own JSON",
     "VersionOut.response_format": "the provider's format",

@@ -36,7 +36,14 @@ ROUTES = [
 
 
 NEEDED: list[tuple[str, Scope]] = [
-    (r"GET (/v1/traffic|/v1/prompts/{}/traffic)", Scope.TRAFFIC_READ),
+    (r"GET (/v1/traffic|/v1/prompts/{}/(traffic|online-scores))", Scope.TRAFFIC_READ),
+    (r"GET (/v1/feedback|/v1/prompts/{}/input-drift)", Scope.OBSERVATION_READ),
+    (r"POST /v1/traffic/(datasets|runs)", Scope.OBSERVATION_READ),  # with dataset:write, since they change something
+    (r"\w+ /v1/traffic/rules(/{})?", Scope.TRAFFIC_MANAGE),
+    (r"POST /v1/(observations|otlp/v1/(traces|logs|metrics))", Scope.TRAFFIC_SEND),
+    (r"POST /api/public/otel/v1/traces", Scope.TRAFFIC_SEND),
+    (r"POST /v1/observations/erase", Scope.OBSERVATION_ERASE),
+    (r"POST /v1/feedback", Scope.FEEDBACK_SEND),
     (r"\w+ /v1/audit(/(verify|head))?", Scope.AUDIT_READ),
     (r"\w+ /v1/keys(/.*)?", Scope.KEY_MANAGE),
     (r"\w+ /v1/people(/.*)?", Scope.PERSON_MANAGE),
@@ -269,7 +276,7 @@ def test_a_key_knows_its_own_role_and_scopes(api: Any, bearer: Callable[..., dic
         "actor": "key:a reader",
         "actor_id": f"service:{headers['Authorization'].split('_')[1]}",
         "role": "reader",
-        "scopes": ["prompt:lookup", "prompt:render", "self:read", "traffic:send"],
+        "scopes": ["feedback:send", "prompt:lookup", "prompt:render", "self:read", "traffic:send"],
     }
 
 

@@ -45,7 +45,7 @@ class _IntakeRoute(IdempotentRoute):
 
 
 router = APIRouter(prefix="/v1", tags=["traffic"], route_class=_IntakeRoute)
-langfuse_router = APIRouter(route_class=_IntakeRoute)
+langfuse_router = APIRouter(tags=["langfuse"], route_class=_IntakeRoute)
 Sender = Annotated[Caller, authorize_caller(Scope.TRAFFIC_SEND, key_place=KeyPlace.X_API_KEY)]
 LangfuseSender = Annotated[Caller, authorize_caller(Scope.TRAFFIC_SEND, key_place=KeyPlace.BASIC)]
 
@@ -64,7 +64,7 @@ async def take_traces(request: Request, caller: Sender) -> Response:
     return await _take_otlp(request, caller, RequestKind.TRACES)
 
 
-@langfuse_router.post(LANGFUSE_TRACES, include_in_schema=False)
+@langfuse_router.post(LANGFUSE_TRACES, openapi_extra=_OTLP_BODY, response_class=Response)
 async def take_langfuse_traces(request: Request, caller: LangfuseSender) -> Response:
     """Take spans at the path of Langfuse's SDK."""
     return await _take_otlp(request, caller, RequestKind.TRACES)
