@@ -469,7 +469,7 @@ def test_leaving_the_queue_gives_the_items_back(reviewer_at_queue: OpenQueue) ->
     reviewer.open()
     reviewer.can_decide("output 0")
     reviewer.page.get_by_role("button", name="All queues").click()
-    reviewer.sees("Choose a queue. You get one item at a time, and no other reviewer gets it meanwhile.")
+    reviewer.sees("Choose a queue. You get one item at a time, and no item twice.")
     counts = reviewer.service.call(reviewer.author, "GET", f"/queues/{reviewer.queue}")["counts"]
     assert (counts["claimed"], counts["open"]) == (0, 3)
 

@@ -8,6 +8,8 @@ from typing import Any
 
 import httpx
 
+ANSWER_SECONDS = 60.0
+"""How long the API may take to answer a call of a test, on a busy machine, too."""
 BOUNCE = 110
 """Milliseconds: presses that follow each other faster are taken for one."""
 
@@ -36,7 +38,9 @@ class Service:
 
     def call(self, key: str, method: str, path: str, body: Any = None) -> Any:
         """Call the API, require success, and return the response's JSON."""
-        answer = httpx.request(method, f"{self.api}/v1{path}", json=body, headers={"Authorization": f"Bearer {key}"})
+        answer = httpx.request(
+            method, f"{self.api}/v1{path}", json=body, headers={"Authorization": f"Bearer {key}"}, timeout=ANSWER_SECONDS
+        )
         assert answer.is_success, answer.text
         return answer.json() if answer.content else None
 
