@@ -4,6 +4,7 @@ A test that names `database` (itself, through its own fixtures, or by `pytest.ma
 PostgreSQL; every other test that needs one gets SQLite, and `sqlite` overrides `database`. Fixtures are in `factories/`.
 """
 
+import logging
 import os
 import shutil
 from collections.abc import Sequence
@@ -106,6 +107,16 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep the developer's own `PROMPTUARY_…` variables out of the tests."""
     for name in [name for name in os.environ if name.startswith("PROMPTUARY_")]:
         monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True)
+def _own_logging() -> None:
+    """Let no test lose records because an earlier one in its process configured logging, as each command does."""
+    logging.root.setLevel(logging.WARNING)
+    for name, logger in logging.root.manager.loggerDict.items():
+        if name.startswith("promptuary") and isinstance(logger, logging.Logger):
+            logger.setLevel(logging.NOTSET)
+            logger.disabled = False
 
 
 @pytest.fixture

@@ -205,6 +205,7 @@ NEW_SCOPES = {
     "self:read",
     "session:own",
     "suite:write",
+    "feedback:send",
     "observation:erase",
     "observation:read",
     "traffic:manage",
@@ -212,7 +213,7 @@ NEW_SCOPES = {
     "traffic:send",
     "webhook:manage",
 }
-"""The scopes of roles since 0.1.0: two since 0.2.0, one since 0.4.0, five since 0.5.0."""
+"""The scopes of roles since 0.1.0: two since 0.2.0, one since 0.4.0, six since 0.5.0."""
 
 
 WITHHELD = {"messages", "model", "passed", "scores", "variant", "version"}

@@ -196,7 +196,7 @@ def test_errors_of_the_edge_have_langfuses_shape_too(local: Any, app: Any) -> No
 
 
 def test_a_path_or_method_that_is_not_there_is_told_in_langfuses_shape(local: Any) -> None:
-    check(local.post("/api/public/otel/v1/traces", json={}), 404, "there is nothing at this path")
+    check(local.post("/api/public/ingestion", json={}), 404, "there is nothing at this path")
     check(local.get("/api/public"), 404, "there is nothing at this path")
     response = local.put(PROMPTS, json={})
     check(response, 405, "does not accept this method")
