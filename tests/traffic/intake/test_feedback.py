@@ -55,6 +55,17 @@ def test_feedback_before_its_call_counts_with_the_call(
     assert feedback_counts(opened_database) == {(1, "small", hour_of(AT)): (1, 0.0, 1)}
 
 
+def test_feedback_finds_a_call_whose_id_is_personal_data(
+    traffic: Traffic, opened_database: Database, send: Send, clock: Any
+) -> None:
+    clock.move(hours=3)
+    send(0, "ada@example.org")
+    traffic.take(calls(call(1, response_id="ada@example.org")))
+    traffic.take(calls(call(2, response_id="ada@example.org")))
+    assert feedback_counts(opened_database) == {(1, "small", hour_of(AT)): (1, 0.0, 1)}
+    assert [row.response_id.startswith("hashed-") for row in traffic.rows()] == [True]
+
+
 def test_low_feedback_within_the_wait_makes_the_stratum(traffic_of: Any, send: Send, clock: Any) -> None:
     traffic = traffic_of(traffic_sample=0.1)
     traffic.take(calls(call(1, response_id="low"), call(2, response_id="high"), call(3, response_id="corrected")))

@@ -33,10 +33,10 @@ LEFT = ("anna.berg", "1111", "0532", "1234567", "abcdefghijklmnop")
 
 
 NAMES = (
-    "conversation error_type finish provider model response_model operation service span_name user emitter label variant "
-    "prompt_name prompt_version link evaluation_name evaluation_label explanation contents"
+    "key response_id conversation error_type finish provider model response_model operation service span_name user emitter "
+    "label variant prompt_name prompt_version link evaluation_name evaluation_label evaluation_response_id explanation contents"
 ).split()
-"""The texts of a report; the ids of the call and of the response identify it, and are stored as they are sent."""
+"""The texts of a report."""
 
 
 @pytest.mark.parametrize("name", NAMES)

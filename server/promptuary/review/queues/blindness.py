@@ -22,24 +22,19 @@ PAYLOAD_FIELDS: Mapping[Withheld, frozenset[str]] = {
     Withheld.MODEL: frozenset({"model"}),
     Withheld.VERSION: frozenset({"version", "variant", "digest", "messages"}),
 }
-"""The fields of an item's payload, at its top and in the sides of a pair, that belong to each part."""
+"""The fields of an item's payload that belong to each part."""
+SIDE_FIELDS = {**PAYLOAD_FIELDS, Withheld.VERSION: PAYLOAD_FIELDS[Withheld.VERSION] | {"passages"}}
+"""Those of a side of a pair: where only one version retrieves passages, they show which side it is."""
 
 
 def withhold(payload: Mapping[str, Any], revealed: Collection[str] = ()) -> dict[str, Any]:
     """Return a payload without the fields of the parts that are not revealed."""
-    hidden = frozenset().union(*(fields for part, fields in PAYLOAD_FIELDS.items() if part not in revealed))
-    return {name: value for name, value in payload.items() if name not in hidden}
+    return _without_hidden(payload, PAYLOAD_FIELDS, revealed)
 
 
 def withhold_side(side: Mapping[str, Any], revealed: Collection[str] = ()) -> dict[str, Any]:
-    """Return one output of a pair without the fields of the parts that are not revealed.
-
-    The passages belong to the version here: where only one version retrieves any, they show which side it is.
-    """
-    visible = withhold(side, revealed)
-    if Withheld.VERSION not in revealed:
-        visible.pop("passages", None)
-    return visible
+    """Return one output of a pair without the fields of the parts that are not revealed."""
+    return _without_hidden(side, SIDE_FIELDS, revealed)
 
 
 def reveal(payload: Mapping[str, Any], revealed: Collection[str]) -> dict[str, Any]:
@@ -51,3 +46,10 @@ def reveal(payload: Mapping[str, Any], revealed: Collection[str]) -> dict[str, A
 def may_show_source(payload: Mapping[str, Any], revealed: Collection[str] = ()) -> bool:
     """Return whether an item's source may be shown: it names the run's result, which has all that is withheld."""
     return withhold(payload, revealed) == dict(payload) or set(Withheld) - {Withheld.LABELS} <= set(revealed)
+
+
+def _without_hidden(
+    payload: Mapping[str, Any], fields_of: Mapping[Withheld, frozenset[str]], revealed: Collection[str]
+) -> dict[str, Any]:
+    hidden = frozenset().union(*(fields for part, fields in fields_of.items() if part not in revealed))
+    return {name: value for name, value in payload.items() if name not in hidden}

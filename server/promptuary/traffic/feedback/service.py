@@ -18,8 +18,9 @@ from promptuary.traffic.feedback.feedback import CallReference, Feedback, find_e
 from promptuary.traffic.feedback.recording import FeedbackRecording, RecordedFeedback, record_feedback
 from promptuary.traffic.feedback.store import FeedbackFilter
 from promptuary.traffic.redaction.hook import build_redactor
+from promptuary.traffic.redaction.stored_id import stored_id
 from promptuary.traffic.settings.project_settings import ProjectTraffic
-from promptuary.traffic.settings.store import require_project_traffic
+from promptuary.traffic.settings.store import load_project_traffic, require_project_traffic
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,8 +111,10 @@ class FeedbackService:
             NotFound: when there is no such prompt.
         """
         prompt_id = None if listed.prompt is None else self._prompt(listed.prompt).id
-        selected = FeedbackFilter(prompt_id, listed.version, listed.observation, listed.name, listed.below)
         session, project = self.unit.session, self.unit.caller.project
+        key = load_project_traffic(session, project, self.unit.settings).user_key
+        observation = listed.observation and stored_id(listed.observation, key)
+        selected = FeedbackFilter(prompt_id, listed.version, observation, listed.name, listed.below)
         rows = store.list_feedback(session, project, selected, _position(cursor), limit + 1)
         page = build_page(rows, limit, lambda item: f"{item.at.isoformat()} {item.id}")
         return Page(self._view(page.items), page.next_cursor)
@@ -171,11 +174,12 @@ class FeedbackService:
     def _feedback(self, item: NewFeedback, version: tuple[int, int], traffic: ProjectTraffic) -> Feedback:
         now = self.unit.clock()
         prompt_id, number = version
+        observation = item.observation and stored_id(item.observation, traffic.user_key)
         return Feedback(
-            id=item.id or str(uuid4()),
+            id=stored_id(item.id, traffic.user_key) if item.id else str(uuid4()),
             prompt_id=prompt_id,
             version=number,
-            reference=CallReference(name=item.observation, trace_id=item.trace_id, span_id=item.span_id),
+            reference=CallReference(name=observation, trace_id=item.trace_id, span_id=item.span_id),
             name=item.name,
             value=item.value,
             comment=item.comment,

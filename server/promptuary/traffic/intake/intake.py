@@ -26,6 +26,7 @@ from promptuary.traffic.intake.span_graph import SpanGraph
 from promptuary.traffic.intake.store import add_spans, claim_keys
 from promptuary.traffic.intake.taking import Taking
 from promptuary.traffic.redaction.redactor import Redactor
+from promptuary.traffic.redaction.stored_id import with_stored_ids
 from promptuary.traffic.settings.store import require_project_traffic
 
 _HOUR = 3600
@@ -65,6 +66,7 @@ class TrafficIntake:
     def take_in(self, session: Session, project: int, reading: TrafficReading) -> IntakeReport:
         """Count the calls of a request in a transaction that others may share."""
         traffic = require_project_traffic(session, project, self.settings)
+        reading = with_stored_ids(reading, traffic.user_key)
         taking = Taking(session, project, traffic, self.clock(), self.draw, self.redactor)
         reports = self._claim(taking, reading)
         graph = SpanGraph(session, project, reading.links, reading.calls)

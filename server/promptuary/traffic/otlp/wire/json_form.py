@@ -28,21 +28,8 @@ def decode_traces(body: bytes, limits: ReadingLimits) -> Decoded:
     Raises:
         MalformedBody: for a body that is none.
     """
-    decoded = Decoded()
-    spans: list[TraceSpan] = []
-    for resource_spans in _messages(_parse(body), "resourceSpans"):
-        service = _service(resource_spans)
-        for scope_spans in _messages(resource_spans, "scopeSpans"):
-            scope = _scope(scope_spans)
-            for message in _items(scope_spans, "spans"):
-                if len(spans) >= limits.spans:
-                    decoded.reject(f"beyond the limit of {limits.spans} spans a request; send smaller batches")
-                    continue
-                try:
-                    spans.append(_span(message, scope, service))
-                except Unreadable as error:
-                    decoded.reject(str(error))
-    decoded.spans = spans
+    decoded, messages = Decoded(), _span_messages(_parse(body))
+    decoded.spans = decoded.read_each(messages, lambda message: _span(*message), limits.spans, "spans")
     return decoded
 
 
@@ -52,20 +39,25 @@ def decode_logs(body: bytes, limits: ReadingLimits) -> Decoded:
     Raises:
         MalformedBody: for a body that is none.
     """
-    decoded = Decoded()
-    records: list[LogRecord] = []
-    for resource_logs in _messages(_parse(body), "resourceLogs"):
-        for scope_logs in _messages(resource_logs, "scopeLogs"):
-            for message in _items(scope_logs, "logRecords"):
-                if len(records) >= limits.spans:
-                    decoded.reject(f"beyond the limit of {limits.spans} records a request; send smaller batches")
-                    continue
-                try:
-                    records.append(_record(message))
-                except Unreadable as error:
-                    decoded.reject(str(error))
-    decoded.records = records
+    decoded, messages = Decoded(), _record_messages(_parse(body))
+    decoded.records = decoded.read_each(messages, _record, limits.spans, "records")
     return decoded
+
+
+def _span_messages(request: Any) -> Iterator[tuple[Any, str, str | None]]:
+    """Yield each span with the name of its instrumentation and of its service."""
+    for resource_spans in _messages(request, "resourceSpans"):
+        service = _service(resource_spans)
+        for scope_spans in _messages(resource_spans, "scopeSpans"):
+            scope = _scope(scope_spans)
+            for message in _items(scope_spans, "spans"):
+                yield message, scope, service
+
+
+def _record_messages(request: Any) -> Iterator[Any]:
+    for resource_logs in _messages(request, "resourceLogs"):
+        for scope_logs in _messages(resource_logs, "scopeLogs"):
+            yield from _items(scope_logs, "logRecords")
 
 
 def _refuse_constant(constant: str) -> Any:

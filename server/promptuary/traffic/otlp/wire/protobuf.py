@@ -30,21 +30,8 @@ def decode_traces(body: bytes, limits: ReadingLimits) -> Decoded:
         MalformedBody: for bytes that are none.
     """
     decoded = Decoded()
-    request = _parse(ExportTraceServiceRequest, body, decoded)
-    spans: list[TraceSpan] = []
-    for resource_spans in request.resource_spans:
-        service = _service(resource_spans.resource.attributes)
-        for scope_spans in resource_spans.scope_spans:
-            scope = scope_spans.scope.name
-            for message in scope_spans.spans:
-                if len(spans) >= limits.spans:
-                    decoded.reject(f"beyond the limit of {limits.spans} spans a request; send smaller batches")
-                    continue
-                try:
-                    spans.append(_span(message, scope, service))
-                except Unreadable as error:
-                    decoded.reject(str(error))
-    decoded.spans = spans
+    messages = _span_messages(_parse(ExportTraceServiceRequest, body, decoded))
+    decoded.spans = decoded.read_each(messages, lambda message: _span(*message), limits.spans, "spans")
     return decoded
 
 
@@ -55,20 +42,25 @@ def decode_logs(body: bytes, limits: ReadingLimits) -> Decoded:
         MalformedBody: for bytes that are none.
     """
     decoded = Decoded()
-    request = _parse(ExportLogsServiceRequest, body, decoded)
-    records: list[LogRecord] = []
+    messages = _record_messages(_parse(ExportLogsServiceRequest, body, decoded))
+    decoded.records = decoded.read_each(messages, _record, limits.spans, "records")
+    return decoded
+
+
+def _span_messages(request: Any) -> Iterator[tuple[Any, str, str | None]]:
+    """Yield each span with the name of its instrumentation and of its service."""
+    for resource_spans in request.resource_spans:
+        service = _service(resource_spans.resource.attributes)
+        for scope_spans in resource_spans.scope_spans:
+            scope = scope_spans.scope.name
+            for message in scope_spans.spans:
+                yield message, scope, service
+
+
+def _record_messages(request: Any) -> Iterator[Any]:
     for resource_logs in request.resource_logs:
         for scope_logs in resource_logs.scope_logs:
-            for message in scope_logs.log_records:
-                if len(records) >= limits.spans:
-                    decoded.reject(f"beyond the limit of {limits.spans} records a request; send smaller batches")
-                    continue
-                try:
-                    records.append(_record(message))
-                except Unreadable as error:
-                    decoded.reject(str(error))
-    decoded.records = records
-    return decoded
+            yield from scope_logs.log_records
 
 
 def _parse(message_type: Any, body: bytes, decoded: Decoded) -> Any:

@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
+Message = TypeVar("Message")
+Read = TypeVar("Read")
 ERROR_STATUS = 2
 """OTLP's status code of an error; 0 is unset and 1 is OK."""
 
@@ -93,6 +95,26 @@ class Decoded:
     def reject(self, reason: str, count: int = 1) -> None:
         """Count spans or records that could not be read."""
         self.errors[reason] = self.errors.get(reason, 0) + count
+
+    def read_each(self, messages: Iterable[Message], read: Callable[[Message], Read], limit: int, noun: str) -> list[Read]:
+        """Return what each message of a request contains; reject those that cannot be read, and those beyond the limit.
+
+        Args:
+            messages: spans or log records in their encoding.
+            read: reads one; raises `Unreadable`.
+            limit: how many are read.
+            noun: what they are, for the reason.
+        """
+        values: list[Read] = []
+        for message in messages:
+            if len(values) >= limit:
+                self.reject(f"beyond the limit of {limit} {noun} a request; send smaller batches")
+                continue
+            try:
+                values.append(read(message))
+            except Unreadable as error:
+                self.reject(str(error))
+        return values
 
 
 def no_events() -> Iterable[SpanEvent]:
