@@ -83,6 +83,32 @@ class ApiClient:
         """Send a PUT request; members of the body that are None are omitted."""
         return self._call("PUT", path, json={key: value for key, value in body.items() if value is not None})
 
+    def put_if(self, path: str, body: Mapping[str, Any], tag: str | None) -> Any:
+        """Send a PUT request that changes the resource only as it was read; members of the body that are None are omitted.
+
+        Args:
+            path: of the resource.
+            body: to send.
+            tag: the ETag of the resource as it was read; None where it did not exist.
+
+        Raises:
+            ApiRefused: with the code `precondition_failed` where it has changed since, or exists by now.
+        """
+        condition = {"If-None-Match": "*"} if tag is None else {"If-Match": tag}
+        stated = {key: value for key, value in body.items() if value is not None}
+        return self._call_over_http("PUT", path, json=stated, headers=condition)
+
+    def tag_or_none(self, path: str) -> str | None:
+        """Return the ETag of a resource; None where the service has no such resource."""
+        response = self._send("GET", path)
+        if response.status_code == 404:
+            return None
+        if not response.is_success:
+            raise _error(response.status_code, self._parsed(response))
+        if "etag" not in response.headers:
+            raise ServiceUnreachable(f"the answer of {self._address} has no ETag; is it Promptuary, and of this release?")
+        return str(response.headers["etag"])
+
     def delete(self, path: str, **query: Any) -> Any:
         """Send a DELETE request; query parameters that are None are omitted."""
         return self._call("DELETE", path, params={key: value for key, value in query.items() if value is not None})

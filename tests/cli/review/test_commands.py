@@ -6,12 +6,14 @@ import json
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from cli.conftest import Run, unit_of_work_on
 from factories.reviews import Reviews
 from factories.summaries import make_empty_summary
+from promptuary.cli.connection import ApiClient
 from promptuary.core.clock import wall_clock
 from promptuary.evaluation.case import Case
 from promptuary.evaluation.datasets.service import DatasetService
@@ -73,6 +75,18 @@ def decide(data_dir: Path, comments: list[str], reviewer: str | None = None) -> 
         return decision
 
 
+def write_after_reading(monkeypatch: pytest.MonkeyPatch, change: dict[str, Any]) -> None:
+    """Write a queue as another lead whenever a command has read its tag."""
+    read_tag = ApiClient.tag_or_none
+
+    def read_then_write(api: ApiClient, path: str) -> str | None:
+        tag = read_tag(api, path)
+        api.put(path, change)
+        return tag
+
+    monkeypatch.setattr(ApiClient, "tag_or_none", read_then_write)
+
+
 def test_a_queue_is_filled_once(run: Run, run_id: str) -> None:
     arguments = ["review", "open", "words.queue", "--run", run_id]
     assert run(*arguments, "--only", "failed").out == "words.queue: 2 items added, 0 in the queue already\n"
@@ -98,6 +112,27 @@ def test_an_invalid_queue_is_refused(run: Run, run_id: str, arguments: list[str]
     assert (result.code, message in result.error_line) == (64, True)
     result = run("review", "open", "Not A Name", "--run", run_id)
     assert (result.code, "name" in result.error_line) == (64, True)
+
+
+@pytest.mark.parametrize("arguments", [[], ["--slots", "3"]])
+def test_a_queue_that_another_lead_creates_meanwhile_is_kept(
+    run: Run, run_id: str, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+) -> None:
+    write_after_reading(monkeypatch, {"instructions": "of another lead"})
+    result = run("review", "open", "words.queue", "--run", run_id, *arguments)
+    assert (result.code, "exists already" in result.error_line) == (64, True)
+    (queue,) = run("review", "list", "--json").json
+    assert (queue["instructions"], queue["slots"], queue["counts"]["items"]) == ("of another lead", 1, 0)
+
+
+def test_a_queue_that_another_lead_changes_meanwhile_is_kept(run: Run, run_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    run("review", "open", "words.queue", "--run", run_id, "--slots", "2")
+    with monkeypatch.context() as meanwhile:
+        write_after_reading(meanwhile, {"slots": 5})
+        result = run("review", "open", "words.queue", "--run", run_id, "--slots", "3")
+    assert (result.code, "has changed" in result.error_line) == (64, True)
+    assert [queue["slots"] for queue in run("review", "list", "--json").json] == [5]
+    assert run("review", "open", "words.queue", "--run", run_id, "--slots", "3").code == 0
 
 
 def test_latest_is_the_newest_run_that_has_finished(run: Run, run_id: str, data_dir: Path) -> None:

@@ -38,16 +38,20 @@ class QueueRequest:
 def fill(api: ApiClient, request: QueueRequest) -> Any:
     """Create a queue where there is none, change what the request defines, and add the results; return how many are added.
 
-    Items that are in the queue already are not added again.
+    Items that are in the queue already are not added again. A queue that another person creates or changes at the same time
+    is not written over.
+
+    Raises:
+        ApiRefused: when the queue has changed between reading and writing it; no item is added.
     """
     api.get(f"/runs/{path_segment(request.run)}")  # an unknown run leaves no empty queue behind
     path = f"/queues/{path_segment(request.queue)}"
-    present = api.get_or_none(path)
-    if present is None:
+    tag = api.tag_or_none(path)
+    if tag is None:
         questions = PAIR_QUESTIONS if "pairs" in request.selection else {"instructions": INSTRUCTIONS}
-        api.put(path, {**questions, **request.definition})
+        api.put_if(path, {**questions, **request.definition}, None)
     elif request.definition:
-        api.put(path, dict(request.definition))
+        api.put_if(path, request.definition, tag)
     return api.post(f"{path}/items", {"run": request.run, **request.selection})
 
 

@@ -60,8 +60,12 @@ class Queue(QueueDefinition):
 
     @property
     def tag(self) -> str:
-        """The ETag of what the queue asks, with its quotes; it does not change with the queue's items and decisions."""
+        """The ETag of what the queue asks, with its quotes; it does not change with the queue's items and decisions.
+
+        Of its source, which also records how it was filled, only the judge's mapping is a part of what it asks.
+        """
         definition = {field.name: getattr(self, field.name) for field in fields(QueueDefinition)}
+        definition["source"] = (self.source or {}).get("judge")
         text = json.dumps(definition, default=_to_json, sort_keys=True, separators=(",", ":"))
         return f'"{hashlib.sha256(text.encode()).hexdigest()[:32]}"'
 
