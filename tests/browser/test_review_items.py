@@ -140,7 +140,7 @@ def test_a_pair_is_shown_side_by_side_and_a_side_preferred_without_a_button(revi
     fields = [{"name": "better", "type": "preference", "title": "Which is better?", "required": True}]
     reviewer = reviewer_at_queue([{"payload": {"input": "a question"}}], schema={"fields": fields}, decisions=[])
     sides = {side: {"output": f"the {side} answer", "version": number} for number, side in enumerate(("first", "second"))}
-    make_pairs(reviewer, sides)
+    reviewer.make_pairs(sides)
     reviewer.open()
     reviewer.page.locator(".pr-root[data-decidable=true]").wait_for()
     left = reviewer.page.get_by_role("region", name="Left").locator(".pr-text").inner_text()
@@ -155,25 +155,10 @@ def test_a_pair_is_shown_side_by_side_and_a_side_preferred_without_a_button(revi
     assert (row["decision"], row["labels"]) == ("saved", {"better": left.split()[1]})
 
 
-def make_pairs(reviewer: ReviewerAtQueue, sides: dict[str, Any]) -> None:
-    """Make a pair of each item of the queue, as a run of two variants does."""
-    from sqlalchemy import select, update
-
-    from promptuary.core.database import Database
-    from promptuary.core.settings import read_settings
-    from promptuary.review.tables import ItemRow, QueueRow
-
-    database = Database(read_settings(data_dir=reviewer.service.data).sql_url)
-    with database.write() as session:
-        queue = select(QueueRow.id).where(QueueRow.name == reviewer.queue).scalar_subquery()
-        session.connection().execute(update(ItemRow).where(ItemRow.queue_id == queue).values(pair_sides=sides))
-    database.dispose()
-
-
 def test_a_pair_is_decided_by_keys_and_shows_no_passages(reviewer_at_queue: OpenQueue) -> None:
     fields = [{"name": "better", "type": "preference", "title": "Which is better?", "required": True}]
     reviewer = reviewer_at_queue([{"payload": {"input": "a question"}}], schema={"fields": fields}, decisions=[])
-    make_pairs(reviewer, {side: {"output": f"the {side}", "passages": [f"of the {side}"]} for side in ("first", "second")})
+    reviewer.make_pairs({side: {"output": f"the {side}", "passages": [f"of the {side}"]} for side in ("first", "second")})
     reviewer.open()
     reviewer.page.locator(".pr-root[data-decidable=true]").wait_for()
     assert reviewer.page.get_by_text("of the first").count() == 0

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from factories.accessibility import serious_violations
 from factories.reported_calls import call, calls
 from promptuary.core.clock import wall_clock
 from promptuary.core.database import Database
@@ -86,3 +87,12 @@ def test_the_page_fits_a_phone(service: Any, browser: Any, editor: str, scheme: 
     page.locator("[data-testid=stVegaLiteChart] canvas, [data-testid=stVegaLiteChart] svg").first.wait_for()
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     context.close()
+
+
+def test_the_page_has_no_serious_violation(service: Any, page: Any, editor: str) -> None:
+    open_traffic(service, page, editor)
+    page.get_by_text("bold").first.wait_for()
+    page.locator("[data-testid=stVegaLiteChart] canvas, [data-testid=stVegaLiteChart] svg").first.wait_for()
+    page.locator("[data-testid=stExpander] summary", has_text="bold").first.click()
+    page.get_by_text("My card is lost.").first.wait_for()
+    assert serious_violations(page) == []

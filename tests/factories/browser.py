@@ -66,6 +66,20 @@ class ReviewerAtQueue:
         self.page.get_by_label("API key").fill(key or self.key)
         self.page.get_by_role("button", name="Sign in").click()
 
+    def make_pairs(self, sides: dict[str, Any]) -> None:
+        """Make a pair of each item of the queue, as a run of two variants does."""
+        from sqlalchemy import select, update
+
+        from promptuary.core.database import Database
+        from promptuary.core.settings import read_settings
+        from promptuary.review.tables import ItemRow, QueueRow
+
+        database = Database(read_settings(data_dir=self.service.data).sql_url)
+        with database.write() as session:
+            queue = select(QueueRow.id).where(QueueRow.name == self.queue).scalar_subquery()
+            session.connection().execute(update(ItemRow).where(ItemRow.queue_id == queue).values(pair_sides=sides))
+        database.dispose()
+
     @property
     def card(self) -> Any:
         """The review card, on the page of the reviewer."""

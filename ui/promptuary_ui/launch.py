@@ -52,6 +52,7 @@ def options(host: str, port: int) -> dict[str, object]:
         "browser.gatherUsageStats": False,
         "client.showErrorDetails": "none",
         "client.toolbarMode": "minimal",
+        "runner.magicEnabled": False,  # would show the text below a constant on every page
         "runner.postScriptGC": False,  # a full collection after every run delays the next answer by about 100 ms
         "client.disableDataExport": True,  # a table's CSV would carry a model's text into a spreadsheet as a formula
         **THEME,
