@@ -114,6 +114,26 @@ class LinkRow(SQLModel, table=True):
     at: int = Field(sa_column=Column(BigInteger, nullable=False, index=True))
 
 
+class SpanContentsRow(SQLModel, table=True):
+    """What a span around calls states of people, redacted: for calls that come later; deleted when the wait is over.
+
+    `variables` are compressed JSON; `removed` is how many passages were removed from each, where there were any. Values of
+    variables that a version declares as sensitive are still in them: without them, nothing finds these values in the messages
+    of a call that comes later.
+    """
+
+    __tablename__ = "traffic_span_contents"
+    __table_args__ = (Index("ix_traffic_span_contents_user", "project_id", "user_hash"),)
+
+    span: int = Field(sa_column=Column(DIGEST, primary_key=True, autoincrement=False))
+    project_id: int = Field(foreign_key="project.id")
+    variables: bytes | None = Field(default=None, sa_column=Column(LargeBinary))
+    removed: dict[str, int] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
+    user_hash: str | None = None
+    conversation: str | None = None
+    at: int = Field(sa_column=Column(BigInteger, nullable=False, index=True))
+
+
 class LogContentsRow(SQLModel, table=True):
     """The messages of a call whose span has not come: as a call's contents, redacted; deleted when the wait is over."""
 
@@ -134,7 +154,8 @@ class ObservationRow(SQLModel, table=True):
     call's random number, from 0 to 1: the call stays in the sample while it is below `probability` of its stratum, times the
     threshold of the day's reservoir. `contents` is compressed JSON, redacted; None where nothing of them may be stored.
     `details` are the values of the call that are no contents. `is_replayable` is whether the report has the variables of its
-    prompt, also where the contents are not stored.
+    prompt, also where the contents are not stored. `awaited` is not None while a span around the call may still state more of
+    it: `{"mark": …}` has the prompt that the call's own report names.
     """
 
     __tablename__ = "observation"
@@ -170,6 +191,7 @@ class ObservationRow(SQLModel, table=True):
     details: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
     contents: bytes | None = Field(default=None, sa_column=Column(LargeBinary))
     redacted: int = 0
+    awaited: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
 
 
 class ReservoirRow(SQLModel, table=True):

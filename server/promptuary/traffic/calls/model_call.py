@@ -175,6 +175,8 @@ class SpanLink:
         parent_span_id: hex; None for a root.
         prompt: that the span names.
         variables: the values with which that prompt was rendered, where the span has them.
+        user: the id of the end user, where the span has one.
+        conversation: the id of the conversation, where the span has one.
     """
 
     trace_id: str
@@ -182,6 +184,8 @@ class SpanLink:
     parent_span_id: str | None
     prompt: PromptMark | None = None
     variables: Mapping[str, Any] | None = None
+    user: str | None = None
+    conversation: str | None = None
 
 
 @dataclass(frozen=True)

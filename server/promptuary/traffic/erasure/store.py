@@ -7,7 +7,7 @@ from sqlalchemy import delete, update
 from sqlmodel import Session, col, or_, select
 
 from promptuary.traffic.retention.store import delete_feedback_by_id, delete_observations_by_id
-from promptuary.traffic.tables import FeedbackRow, LogContentsRow, ObservationRow, OnlineScoreRow
+from promptuary.traffic.tables import FeedbackRow, LogContentsRow, ObservationRow, OnlineScoreRow, SpanContentsRow
 
 _PART = 400
 """Values in one condition: SQLite binds few enough."""
@@ -69,11 +69,21 @@ def clear_version(session: Session, project: int, prompt: int, version: int) -> 
 
 
 def clear_unattributed(session: Session, project: int) -> int:
-    """Remove the contents that wait and whose version is not known yet: of calls, and of log records without their call."""
+    """Remove contents that wait and whose version may not be known yet: of calls, of log records without a call, of spans.
+
+    Return how many calls and log records there were.
+    """
     call, log = ObservationRow, LogContentsRow
     waiting = col(call.project_id) == project, col(call.version) == 0, col(call.contents).is_not(None)
     calls = update(call).where(*waiting).values(contents=None)
+    _count(session, delete(SpanContentsRow).where(col(SpanContentsRow.project_id) == project))
     return _count(session, calls) + _count(session, delete(log).where(col(log.project_id) == project))
+
+
+def delete_user_spans(session: Session, project: int, user_hash: str) -> None:
+    """Delete what spans around calls that wait state of an end user."""
+    row = SpanContentsRow
+    _count(session, delete(row).where(col(row.project_id) == project, col(row.user_hash) == user_hash))
 
 
 def _count(session: Session, statement: Any) -> int:

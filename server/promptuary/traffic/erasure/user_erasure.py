@@ -51,6 +51,7 @@ def erase_user(unit: UnitOfWork, user: str, reason: str) -> UserErased:
     names = sorted(store.find_call_names(session, project, calls))
     feedback = store.find_user_feedback(session, project, user_hash, calls, names)
     ids = [*calls, *feedback, user_hash]
+    store.delete_user_spans(session, project, user_hash)
     scores = store.count_scores(session, calls)
     removed = {
         "review_items": erase_case_items(session, project, calls),

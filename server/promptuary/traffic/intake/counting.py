@@ -7,14 +7,14 @@ from functools import lru_cache
 from typing import Any
 
 from promptuary.traffic.calls.contents_codec import encode_contents
-from promptuary.traffic.calls.model_call import CallContents, ModelCall
-from promptuary.traffic.calls.user_hash import hash_user
+from promptuary.traffic.calls.model_call import Attribution, CallContents, ModelCall
 from promptuary.traffic.counters.counts import CountedCall, SeriesKey
 from promptuary.traffic.counters.store import SeriesHour, require_series
 from promptuary.traffic.intake.attribution import AttributedCall
-from promptuary.traffic.intake.prompt_resolution import CountedPrompt, MissingPrompt
+from promptuary.traffic.intake.prompt_resolution import WITHOUT_PROMPT, CountedPrompt, MissingPrompt
 from promptuary.traffic.intake.store import add_calls
 from promptuary.traffic.intake.taking import Taking, hour_of
+from promptuary.traffic.redaction.json_value import redact_json
 from promptuary.traffic.redaction.text import redact_text
 from promptuary.traffic.sample.call_details import CallDetails
 from promptuary.traffic.tables import Stratum
@@ -65,7 +65,12 @@ def model_name(model: str | None) -> str:
 
 
 def redact(
-    taking: Taking, call: ModelCall, prompt: CountedPrompt, *, is_partly_redacted: bool = False
+    taking: Taking,
+    call: ModelCall,
+    prompt: CountedPrompt,
+    removed_before: Mapping[str, int] | None = None,
+    *,
+    is_partly_redacted: bool = False,
 ) -> tuple[ModelCall, int]:
     """Return a call without people's data, and the number of passages removed; without contents where that is unsure.
 
@@ -73,6 +78,7 @@ def redact(
         taking: the request.
         call: with its contents.
         prompt: that the call is counted for; its version declares variables as sensitive.
+        removed_before: for variables that waited, and are redacted by patterns already: the passages removed from each.
         is_partly_redacted: whether messages waited, and are redacted by patterns already: the value of a sensitive variable
             stands in them as the patterns have left it.
     """
@@ -80,18 +86,21 @@ def redact(
     if names is None:
         withheld, removed = taking.redactor.redact(replace(call, contents=CallContents(is_complete=False)))
         return withheld, removed + 1
-    variables, before = call.contents.variables, 0
+    variables, before = call.contents.variables, sum(n for name, n in (removed_before or {}).items() if name not in names)
+    if removed_before is not None and names and not is_partly_redacted:
+        call, removed = taking.redactor.redact(call)
+        before, is_partly_redacted = before + removed, True
     if is_partly_redacted and names and variables is not None:
         left = {name: _left_by_patterns(taking, value) for name, value in variables.items()}
-        changed, before = taking.redactor.redact(replace(call, contents=replace(call.contents, variables=left)), names)
-        before -= sum(variables.get(name) is not None for name in names)  # they are counted below
+        changed, removed = taking.redactor.redact(replace(call, contents=replace(call.contents, variables=left)), names)
+        before += removed - sum(variables.get(name) is not None for name in names)  # these are counted below
         call = replace(changed, contents=replace(changed.contents, variables=variables))
     redacted_call, removed = taking.redactor.redact(call, names)
     return redacted_call, before + removed
 
 
 def _left_by_patterns(taking: Taking, value: Any) -> Any:
-    return taking.redactor.redact_text(value)[0] if isinstance(value, str) else value
+    return redact_json(value, taking.redactor.redact_text)[0]
 
 
 def _prepare(taking: Taking, attributed: AttributedCall, redacted: int | None) -> PreparedCall:
@@ -99,26 +108,42 @@ def _prepare(taking: Taking, attributed: AttributedCall, redacted: int | None) -
     key = series_key(prompt, call.model or call.response_model)
     random = taking.draw()
     is_candidate = random < taking.share(call.status.value)
-    may_stay = prompt.prompt_id is not None or taking.traffic.settings.keep == "all"
-    if not (is_candidate and may_stay) and not _waits_for_prompt(call, prompt):
+    if not (is_candidate and taking.may_store(prompt.prompt_id)) and not _may_be_counted_elsewhere(attributed):
         return PreparedCall(call, key, CountedCall.of(call), None)
-    redacted_call, removed = redact(taking, call, prompt, is_partly_redacted=redacted is not None)
-    removed += redacted or 0
+    redacted_call, removed = _redact_first(taking, attributed, redacted)
     contents = redacted_call.contents
     stored = encode_contents(contents) if is_candidate and contents.is_complete else None
     row = _row(taking, redacted_call, prompt, random) | {
         "contents": stored,
         "redacted": removed,
         "is_replayable": call.contents.variables is not None,
-        "user_hash": hash_user(call.user, taking.traffic.user_key) if call.user else None,
+        "user_hash": attributed.user_hash,
+        "awaited": attributed.awaited,
     }
     return PreparedCall(redacted_call, key, CountedCall.of(call, removed), row)
 
 
-def _waits_for_prompt(call: ModelCall, prompt: CountedPrompt) -> bool:
-    """Return whether a call may get its prompt later: from a span around it, or from a second report with its response id."""
-    has_parent = call.trace_id is not None and call.parent_span_id is not None
-    return prompt.reason == MissingPrompt.NO_PROMPT and (has_parent or call.response_id is not None)
+def _redact_first(taking: Taking, attributed: AttributedCall, redacted: int | None) -> tuple[ModelCall, int]:
+    """Return a call that just came, redacted, and the number of passages removed.
+
+    Where the variables may still come, the messages wait as the patterns leave them: without the values of the sensitive ones,
+    these could not be found, and nothing of the contents would be stored.
+    """
+    call, prompt = attributed.call, attributed.prompt
+    if attributed.may_get_variables:
+        prompt = WITHOUT_PROMPT
+    redacted_call, removed = redact(taking, call, prompt, attributed.removed, is_partly_redacted=redacted is not None)
+    return redacted_call, removed + (redacted or 0)
+
+
+def _may_be_counted_elsewhere(attributed: AttributedCall) -> bool:
+    """Return whether a span around a call, or a second report with its response id, may change where or how it is counted."""
+    call, prompt = attributed.call, attributed.prompt
+    is_named = prompt.reason != MissingPrompt.NO_PROMPT and call.attribution is not Attribution.RULE
+    if not is_named and call.response_id is not None:
+        return True
+    is_whole = is_named and prompt.version > 0 and call.contents.variables is not None
+    return attributed.awaited is not None and not is_whole
 
 
 def _row(taking: Taking, call: ModelCall, prompt: CountedPrompt, random: float) -> dict[str, Any]:

@@ -22,8 +22,9 @@ from promptuary.traffic.intake.digests import key_digest, response_digest
 from promptuary.traffic.intake.late_parents import move_by_second_reports, move_by_spans
 from promptuary.traffic.intake.log_contents import contents_digest, join_log_contents, with_waiting_contents
 from promptuary.traffic.intake.report import IntakeReport
-from promptuary.traffic.intake.span_graph import SpanGraph
-from promptuary.traffic.intake.store import add_spans, claim_keys
+from promptuary.traffic.intake.spans.graph import SpanGraph
+from promptuary.traffic.intake.spans.store import add_spans
+from promptuary.traffic.intake.store import claim_keys
 from promptuary.traffic.intake.taking import Taking
 from promptuary.traffic.redaction.redactor import Redactor
 from promptuary.traffic.redaction.stored_id import with_stored_ids
@@ -69,13 +70,13 @@ class TrafficIntake:
         reading = with_stored_ids(reading, traffic.user_key)
         taking = Taking(session, project, traffic, self.clock(), self.draw, self.redactor)
         reports = self._claim(taking, reading)
-        graph = SpanGraph(session, project, reading.links, reading.calls)
+        graph = SpanGraph(session, project, reading.links, reading.calls, traffic.user_key)
+        moved = move_by_spans(taking, _traces_with_spans(reading), graph)  # those of this request find their spans below
         joined = with_waiting_contents(taking, reports.first)
         prepared = count_calls(taking, attribute(taking, joined.calls, graph), joined.redacted)
-        moved = move_by_second_reports(taking, with_ancestors(reports.second, graph))
-        moved += move_by_spans(taking, _traces_with_spans(reading), graph)
+        moved += move_by_second_reports(taking, with_ancestors(reports.second, graph))
         join_log_contents(taking, reports.log_contents)
-        add_spans(session, graph.own, taking.seconds)
+        add_spans(session, project, graph.own, taking.seconds, taking.redactor.redact_text)
         add_counts(session, taking.counts)
         join_feedback(taking.feedback, [_feedback_call(each.row) for each in prepared if each.row is not None])
         move_feedback(taking.feedback, taking.moved)
@@ -111,8 +112,7 @@ class TrafficIntake:
 
 def _traces_with_spans(reading: TrafficReading) -> set[str]:
     """Return the traces of which a request has spans that may be around a call of an earlier one."""
-    traces = {link.trace_id for link in reading.links}
-    return traces | {call.trace_id for call in reading.calls if call.prompt is not None and call.trace_id is not None}
+    return {link.trace_id for link in reading.links} | {call.trace_id for call in reading.calls if call.trace_id is not None}
 
 
 def _feedback_call(row: Mapping[str, Any]) -> FeedbackCall:

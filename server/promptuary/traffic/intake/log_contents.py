@@ -96,6 +96,8 @@ def _change(taking: Taking, call: WaitingCall, joining: LogContents) -> dict[str
         "contents": encode_contents(whole) if whole.is_complete else None,
         "redacted": call.redacted + removed,
         "is_replayable": call.is_replayable,
+        "user_hash": call.user_hash,
+        "awaited": call.awaited,
     }
 
 

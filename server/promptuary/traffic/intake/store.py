@@ -1,11 +1,10 @@
-"""Queries of the intake: repeats, waiting spans, messages and calls. They take a session, in a transaction that writes.
+"""Queries of the intake: repeats, messages and calls. They take a session, in a transaction that writes.
 
 Every report runs them, so that each is one statement for a whole request, which is built once.
 """
 
 import json
-import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -17,30 +16,14 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col
 
 from promptuary.core.database import table_of
-from promptuary.traffic.calls.model_call import PromptMark
-from promptuary.traffic.redaction.text import redact_text
-from promptuary.traffic.tables import LinkRow, LogContentsRow, ObservationRow, SeriesRow
+from promptuary.traffic.tables import LogContentsRow, ObservationRow, SeriesRow
 
-_DIGEST = re.compile("(?:sha256:)?[0-9a-fA-F]{64}")
-_SELECTED = {
+SELECTED = {
     "sqlite": "(SELECT value FROM json_each(:values))",
     "postgresql": "(SELECT value FROM unnest(CAST(:values AS bigint[])) AS value)",
 }
 """The values of a parameter as rows: the statement is the same for any number of them."""
-_TEXTS = {"sqlite": _SELECTED["sqlite"], "postgresql": "(SELECT unnest(CAST(:values AS text[])))"}
-
-
-@dataclass(frozen=True, slots=True)
-class WaitingSpan:
-    """A span around calls, as digests; `prompt` is what it names.
-
-    `variables` are those of the prompt, of a span of the same request: they are people's data, and do not wait with it.
-    """
-
-    span: int
-    parent: int | None
-    prompt: PromptMark | None
-    variables: Mapping[str, Any] | None = None
+_TEXTS = {"sqlite": SELECTED["sqlite"], "postgresql": "(SELECT unnest(CAST(:values AS text[])))"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +44,8 @@ class WaitingCall:
     details: dict[str, Any]
     contents: bytes | None
     redacted: int
+    user_hash: str | None
+    awaited: dict[str, Any] | None
     series_reason: str
 
 
@@ -85,50 +70,32 @@ def claim_keys(session: Session, keys: Collection[int], now: int, cutoff: int) -
     """
     if not keys:
         return set()
-    values = {"values": _values(session, sorted(keys)), "now": now, "cutoff": cutoff}
-    return set(session.connection().execute(_claim(_dialect(session)), values).scalars())
+    values = {"values": values_of(session, sorted(keys)), "now": now, "cutoff": cutoff}
+    return set(session.connection().execute(_claim(dialect_of(session)), values).scalars())
 
 
 def known_keys(session: Session, keys: Collection[int]) -> set[int]:
     """Return those of some digests of reports that have come."""
     if not keys:
         return set()
-    statement = _known(_dialect(session))
-    return set(session.connection().execute(statement, {"values": _values(session, list(keys))}).scalars())
+    statement = _known(dialect_of(session))
+    return set(session.connection().execute(statement, {"values": values_of(session, list(keys))}).scalars())
 
 
-def add_spans(session: Session, spans: Sequence[WaitingSpan], now: int) -> None:
-    """Store spans that wait for calls, those that are not there."""
-    rows = [
-        {
-            "span": span.span,
-            "parent": span.parent,
-            "prompt": None if span.prompt is None else _mark_json(span.prompt),
-            "at": now,
-        }
-        for span in sorted(spans, key=lambda span: span.span)
-    ]
-    if rows:
-        session.connection().execute(_insert_new(_dialect(session), LinkRow), rows)
-
-
-def find_spans(session: Session, spans: Collection[int]) -> dict[int, WaitingSpan]:
-    """Return those of some spans that wait."""
-    if not spans:
-        return {}
-    rows = session.connection().execute(_find_spans(_dialect(session)), {"values": _values(session, list(spans))})
-    return {
-        span: WaitingSpan(span, parent, None if prompt is None else PromptMark(**_parsed(prompt)))
-        for span, parent, prompt in rows
-    }
-
-
-def calls_without_prompt(session: Session, project: int, traces: Collection[str], reason: str) -> list[WaitingCall]:
-    """Return the waiting calls of some traces that are counted without a prompt for a reason."""
+def open_calls(session: Session, project: int, traces: Collection[str]) -> list[WaitingCall]:
+    """Return the waiting calls of some traces of which a span around them may still state more."""
     if not traces:
         return []
-    in_traces = col(ObservationRow.trace_id).in_(text(_TEXTS[_dialect(session)]).bindparams(values=_texts(session, traces)))
-    return _waiting(session, project, in_traces, col(SeriesRow.reason) == reason, col(ObservationRow.prompt_id).is_(None))
+    in_traces = col(ObservationRow.trace_id).in_(text(_TEXTS[dialect_of(session)]).bindparams(values=_texts(session, traces)))
+    return _waiting(session, project, in_traces, col(ObservationRow.awaited).is_not(None))
+
+
+def open_calls_by_id(session: Session, project: int, ids: Collection[str]) -> list[WaitingCall]:
+    """Return those of some waiting calls of which a span around them may still state more."""
+    if not ids:
+        return []
+    in_ids = col(ObservationRow.id).in_(text(_TEXTS[dialect_of(session)]).bindparams(values=_texts(session, ids)))
+    return _waiting(session, project, in_ids, col(ObservationRow.awaited).is_not(None))
 
 
 def calls_by_response(session: Session, project: int, responses: Collection[str]) -> list[WaitingCall]:
@@ -141,7 +108,7 @@ def calls_by_span(session: Session, project: int, spans: Collection[tuple[str, s
     if not spans:
         return []
     traces = {trace for trace, _ in spans}
-    in_traces = col(ObservationRow.trace_id).in_(text(_TEXTS[_dialect(session)]).bindparams(values=_texts(session, traces)))
+    in_traces = col(ObservationRow.trace_id).in_(text(_TEXTS[dialect_of(session)]).bindparams(values=_texts(session, traces)))
     return [call for call in _waiting(session, project, in_traces) if (call.trace_id, call.span_id) in spans]
 
 
@@ -161,8 +128,8 @@ def take_contents(session: Session, spans: Collection[int]) -> dict[int, Waiting
     """Return the messages that wait for some spans, and delete them."""
     if not spans:
         return {}
-    statement = _take_contents(_dialect(session))
-    rows = session.connection().execute(statement, {"values": _values(session, sorted(spans))})
+    statement = _take_contents(dialect_of(session))
+    rows = session.connection().execute(statement, {"values": values_of(session, sorted(spans))})
     return {row.span: WaitingContents(row.span, bytes(row.contents), row.finish, row.redacted) for row in rows}
 
 
@@ -174,7 +141,7 @@ def add_contents(session: Session, project: int, contents: Sequence[WaitingConte
         for each in contents
     ]
     if rows:
-        session.connection().execute(_insert_new(_dialect(session), LogContentsRow), rows)
+        session.connection().execute(insert_new(dialect_of(session), LogContentsRow), rows)
 
 
 def _waiting(session: Session, project: int, *conditions: Any) -> list[WaitingCall]:
@@ -184,61 +151,48 @@ def _waiting(session: Session, project: int, *conditions: Any) -> list[WaitingCa
     query: Any = sqlalchemy.select(*columns)
     query = query.join(SeriesRow, col(SeriesRow.id) == ObservationRow.series_id)
     query = query.where(ObservationRow.project_id == project, col(ObservationRow.is_settled).is_(False), *conditions)
-    return [WaitingCall(*row) for row in session.connection().execute(query.order_by(table.id))]
+    # Two servers that take reports of one call would otherwise both move what they have read.
+    query = query.order_by(table.id).with_for_update(of=table_of(ObservationRow))
+    return [WaitingCall(*row) for row in session.connection().execute(query)]
 
 
-def _dialect(session: Session) -> str:
+def dialect_of(session: Session) -> str:
+    """Return the name of a database's dialect."""
     return str(session.get_bind().dialect.name)
 
 
-def _values(session: Session, values: Sequence[int]) -> Any:
-    return json.dumps(values) if _dialect(session) == "sqlite" else values
+def values_of(session: Session, values: Sequence[int]) -> Any:
+    """Return numbers as the parameter of `SELECTED`."""
+    return json.dumps(values) if dialect_of(session) == "sqlite" else values
 
 
 def _texts(session: Session, values: Collection[str]) -> Any:
-    return json.dumps(sorted(values)) if _dialect(session) == "sqlite" else sorted(values)
-
-
-def _mark_json(mark: PromptMark) -> dict[str, str]:
-    """Return a mark as JSON without people's data; a digest is one of hex digits, which patterns could take for a number."""
-    names = ("name", "version", "label", "variant")
-    texts = {name: redact_text(value)[0] for name in names if (value := getattr(mark, name)) is not None}
-    has_digest = mark.digest is not None and _DIGEST.fullmatch(mark.digest) is not None
-    return texts | ({"digest": str(mark.digest)} if has_digest else {})
-
-
-def _parsed(stored: Any) -> dict[str, Any]:
-    value: dict[str, Any] = json.loads(stored) if isinstance(stored, str) else stored
-    return value
+    return json.dumps(sorted(values)) if dialect_of(session) == "sqlite" else sorted(values)
 
 
 @lru_cache
 def _claim(dialect: str) -> Any:
     return text(
-        f"INSERT INTO traffic_seen (key, at) SELECT value, :now FROM {_SELECTED[dialect]} AS claimed WHERE true "
+        f"INSERT INTO traffic_seen (key, at) SELECT value, :now FROM {SELECTED[dialect]} AS claimed WHERE true "
         "ON CONFLICT (key) DO UPDATE SET at = excluded.at WHERE traffic_seen.at < :cutoff RETURNING key"
     )
 
 
 @lru_cache
 def _known(dialect: str) -> Any:
-    return text(f"SELECT key FROM traffic_seen WHERE key IN {_SELECTED[dialect]}")
-
-
-@lru_cache
-def _find_spans(dialect: str) -> Any:
-    return text(f"SELECT span, parent, prompt FROM traffic_link WHERE span IN {_SELECTED[dialect]}")
+    return text(f"SELECT key FROM traffic_seen WHERE key IN {SELECTED[dialect]}")
 
 
 @lru_cache
 def _take_contents(dialect: str) -> Any:
     return text(
-        f"DELETE FROM traffic_log_contents WHERE span IN {_SELECTED[dialect]} RETURNING span, contents, finish, redacted"
+        f"DELETE FROM traffic_log_contents WHERE span IN {SELECTED[dialect]} RETURNING span, contents, finish, redacted"
     )
 
 
 @lru_cache
-def _insert_new(dialect: str, model: Any) -> Any:
+def insert_new(dialect: str, model: Any) -> Any:
+    """Return a statement that inserts rows whose keys are not there."""
     return (postgresql if dialect == "postgresql" else sqlite).insert(table_of(model)).on_conflict_do_nothing()
 
 
@@ -250,5 +204,5 @@ def _insert_calls() -> Any:
 @lru_cache
 def _change_call() -> Any:
     table = table_of(ObservationRow)
-    changed = ("series_id", "prompt_id", "version", "details", "contents", "redacted", "is_replayable")
+    changed = ("series_id", "prompt_id", "version", "details", "contents", "redacted", "is_replayable", "user_hash", "awaited")
     return update(table).where(table.c.id == bindparam("of_id")).values({name: bindparam(name) for name in changed})

@@ -85,6 +85,10 @@ class Taking:
         """Return the time at which a call counts: its own, or now for one from the future."""
         return at if at <= self.now + _AHEAD else self.now
 
+    def may_store(self, prompt_id: int | None) -> bool:
+        """Return whether the contents of a call may be stored, by the prompt that it is counted for."""
+        return prompt_id is not None or self.traffic.settings.keep == "all"
+
     def share(self, status: str) -> float:
         """Return the largest probability with which a call's contents may be stored, by how it ended."""
         reachable = {Stratum.RANDOM, Stratum.LOW_FEEDBACK} | ({Stratum.ERROR} if status == CallStatus.ERROR else set())

@@ -1,8 +1,9 @@
 """A request with spans, read into model calls."""
 
 from promptuary.traffic.calls.model_call import Evaluation, ModelCall, SpanLink, TrafficReading
+from promptuary.traffic.otlp.attribute_values import first_text
 from promptuary.traffic.otlp.attribution import SpanTree
-from promptuary.traffic.otlp.call_assembly import assemble_call
+from promptuary.traffic.otlp.call_assembly import CONVERSATION, USER, assemble_call
 from promptuary.traffic.otlp.emitters.families import read_call
 from promptuary.traffic.otlp.evaluation_events import EVALUATION, read_evaluation
 from promptuary.traffic.otlp.partial_success import rejection_message
@@ -59,7 +60,9 @@ def _links(decoded: Decoded, tree: SpanTree, keys: set[str]) -> list[SpanLink]:
         if f"{span.trace_id}{span.span_id}" not in keys:
             mark = tree.mark(span)
             variables = read_variables(span.attributes) if mark is not None and span.is_complete else None
-            links.append(SpanLink(span.trace_id, span.span_id, span.parent_span_id, mark, variables))
+            user, conversation = first_text(span.attributes, *USER), first_text(span.attributes, *CONVERSATION)
+            ids = span.trace_id, span.span_id, span.parent_span_id
+            links.append(SpanLink(*ids, mark, variables, user, conversation))
     return links
 
 

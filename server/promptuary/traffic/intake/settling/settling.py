@@ -9,11 +9,10 @@ from promptuary.core.database import Database, Session
 from promptuary.core.settings import Settings
 from promptuary.traffic.counters.store import add_counts
 from promptuary.traffic.feedback.recording import move_feedback, settle_feedback
-from promptuary.traffic.intake.late_parents import move_by_spans
+from promptuary.traffic.intake.late_parents import move_settling_calls
 from promptuary.traffic.intake.settling import store
 from promptuary.traffic.intake.settling.sampling import Reservoir, place_call, stays
 from promptuary.traffic.intake.settling.store import DueCall
-from promptuary.traffic.intake.span_graph import SpanGraph
 from promptuary.traffic.intake.taking import Taking
 from promptuary.traffic.redaction.redactor import Redactor
 from promptuary.traffic.settings.project_settings import TrafficSettings
@@ -59,9 +58,9 @@ class SampleSettling:
     def _settle_project(self, session: Session, project: int, now: datetime, due: Sequence[DueCall]) -> None:
         traffic = require_project_traffic(session, project, self.settings)
         taking = Taking(session, project, traffic, now, _draw_nothing, self.redactor)
-        unattributed = {call.trace_id for call in due if call.prompt_id is None and call.trace_id is not None}
-        if unattributed:  # a span around a call may have come in the very moment in which the call came
-            move_by_spans(taking, unattributed, SpanGraph(session, project, (), ()))
+        is_open = [call.id for call in due if call.awaited is not None]
+        if is_open:
+            move_settling_calls(taking, is_open)
             add_counts(session, taking.counts)
             move_feedback(taking.feedback, taking.moved)
             due = store.reload_calls(session, [call.id for call in due])
@@ -103,12 +102,13 @@ class SampleSettling:
         seconds = int(now.timestamp())
         seen_before = seconds - self.settings.traffic_repeat_hours * _HOUR
         with self.database.read() as session:
-            # A call that comes at the end of its parent's wait waits as long again.
-            waiting_before = seconds - 2 * store.longest_wait(session, self.settings.traffic_wait)
-            if not store.has_old_rows(session, seen_before, waiting_before):
+            wait = store.longest_wait(session, self.settings.traffic_wait)
+            # A call that comes at the end of its parent's wait waits as long again; contents do not.
+            before = store.PurgeTimes(seen_before, seconds - 2 * wait, seconds - wait)
+            if not store.has_old_rows(session, before):
                 return False
         with self.database.write_over_deleted() as session:
-            return store.purge(session, seen_before, waiting_before, PURGE_BATCH)
+            return store.purge(session, before, PURGE_BATCH)
 
 
 def _draw_nothing() -> float:

@@ -20,6 +20,7 @@ from promptuary.traffic.tables import (
     OnlineScoreRow,
     ReservoirRow,
     SeenRow,
+    SpanContentsRow,
     Stratum,
     TrafficSettingsRow,
 )
@@ -41,6 +42,7 @@ class DueCall:
     status: str
     random: float
     probability: float
+    awaited: dict[str, Any] | None
 
     def reservoir(self, stratum: Stratum) -> Reservoir:
         """Return the reservoir that the call belongs to in a stratum."""
@@ -90,7 +92,9 @@ def keep_calls(session: Session, rows: Sequence[dict[str, Any]]) -> None:
     """Store that calls are in the sample: `of_id`, `stratum` and `probability`."""
     if rows:
         changed: dict[str, Any] = {name: bindparam(name) for name in ("stratum", "probability")}
-        statement = update(_OBSERVATION).where(_OBSERVATION.c.id == bindparam("of_id")).values(is_settled=True, **changed)
+        statement = (
+            update(_OBSERVATION).where(_OBSERVATION.c.id == bindparam("of_id")).values(is_settled=True, awaited=None, **changed)
+        )
         session.connection().execute(statement, rows)
 
 
@@ -124,24 +128,32 @@ def longest_wait(session: Session, wait: int) -> int:
     return longest
 
 
-def purge(session: Session, seen_before: int, waiting_before: int, limit: int) -> bool:
-    """Delete some of what no later report needs, by seconds since 1970; return whether there may be more."""
-    deleted = [
-        _delete_old(session, table_of(SeenRow), "key", seen_before, limit),
-        _delete_old(session, table_of(LinkRow), "span", waiting_before, limit),
-        _delete_old(session, table_of(LogContentsRow), "span", waiting_before, limit),
-    ]
-    return limit in deleted
+@dataclass(frozen=True, slots=True)
+class PurgeTimes:
+    """The times before which nothing is needed any more, in seconds since 1970: of reports, of spans, and of contents."""
+
+    seen: int
+    spans: int
+    contents: int
+
+    def of_tables(self) -> list[tuple[Any, str, int]]:
+        """Return the tables with the name of their key, and their time."""
+        return [
+            (table_of(SeenRow), "key", self.seen),
+            (table_of(LinkRow), "span", self.spans),
+            (table_of(LogContentsRow), "span", self.contents),
+            (table_of(SpanContentsRow), "span", self.contents),
+        ]
 
 
-def has_old_rows(session: Session, seen_before: int, waiting_before: int) -> bool:
+def purge(session: Session, before: PurgeTimes, limit: int) -> bool:
+    """Delete some of what no later report needs; return whether there may be more."""
+    return limit in [_delete_old(session, table, key, time, limit) for table, key, time in before.of_tables()]
+
+
+def has_old_rows(session: Session, before: PurgeTimes) -> bool:
     """Return whether there is anything to purge."""
-    old = [
-        (table_of(SeenRow), seen_before),
-        (table_of(LinkRow), waiting_before),
-        (table_of(LogContentsRow), waiting_before),
-    ]
-    return any(_has_old(session, table, before) for table, before in old)
+    return any(_has_old(session, table, time) for table, _, time in before.of_tables())
 
 
 def _has_old(session: Session, table: Any, before: int) -> bool:
