@@ -24,6 +24,7 @@ from bench import (
     claims,
     client,
     commands,
+    corrections,
     evaluation,
     first_lookup,
     local_model,
@@ -131,9 +132,12 @@ def intervals() -> tuple[Table, ...]:
     """Measure the coverage of intervals and the false passes of gates over simulated suites."""
     covered = [(name, f"{share:.3f}") for name, share in simulations.covered()]
     passed = [(name, f"{share:.4f}") for name, share in simulations.passed()]
-    corrected = [(name, f"{share:.3f}") for name, share in simulations.corrected()]
+    corrected = [
+        (name, f"{figures.share:.3f}", f"{figures.width:.3f}", f"{figures.labels_width:.3f}")
+        for name, figures in corrections.corrected()
+    ]
     sampled = [(name, f"{share:.3f}") for name, share in simulations.sampled()]
-    halved = [(name, "" if ratio is None else f"{ratio:.2f}") for name, ratio in simulations.halved()]
+    halved = [(name, "" if ratio is None else f"{ratio:.2f}") for name, ratio in corrections.halved()]
     suites = f"{simulations.FULL:,} simulated suites a setting"
     return (
         (f"95 % intervals that cover the truth, {suites}", ("", "share"), covered),
@@ -144,7 +148,7 @@ def intervals() -> tuple[Table, ...]:
         ),
         (
             f"95 % intervals of a judge's mean, corrected by 50 to 400 labels, that cover the truth, {suites}",
-            ("", "share"),
+            ("", "share", "width", "width without the judge"),
             corrected,
         ),
         (
@@ -233,6 +237,17 @@ def reviewing() -> Table:
     rows = [(delay.what, f"{delay.p50:.1f}", f"{delay.p95:.1f}") for delay in review.measured()]
     title = f"From a key press in the review card, {review.PRESSES} presses in Chromium, {review.ITEMS:,} items queued"
     return title, ("until", "p50 ms", "p95 ms"), rows
+
+
+def sitting() -> Table:
+    """Measure some minutes of one reviewer in a browser beside others; an error is a call that failed or a lost comment."""
+    figures = review.measured_sitting(review.MINUTES)
+    title = (
+        f"{review.MINUTES} minutes of a reviewer in Chromium beside {review.OTHERS} over REST, {review.ITEMS:,} items queued: "
+        f"{figures.in_browser:,} decisions in the browser and {figures.over_rest:,} over REST, all stored with their comments"
+    )
+    rows = [(delay.what, f"{delay.p50:.1f}", f"{delay.p95:.1f}") for delay in figures.delays]
+    return title, ("from a key press until", "p50 ms", "p95 ms"), rows
 
 
 def claiming() -> Table:
@@ -344,6 +359,7 @@ def main() -> None:
         auditing,
         reading_traffic,
         reviewing,
+        sitting,
         claiming,
         agreeing,
         tokens,

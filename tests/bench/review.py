@@ -29,6 +29,7 @@ import httpx
 from bench.serving import build, free_port, running, serving
 
 ITEMS, BATCH, PRESSES, OTHERS = 10_000, 400, 200, 19
+MINUTES = 10
 QUEUE = "bench.review"
 TEXT = " ".join(["The customer asks when the refund arrives, and the answer names a day."] * 8)
 HEAR = """window.addEventListener("keydown", (event) => (window.pressed = event.timeStamp), true)"""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from factories import simulated_labels, simulated_traffic
+from factories import simulated_traffic
 from factories.simulated_suites import FULL, NULLS, SETTINGS, coverage, false_passes
 
 
@@ -16,18 +16,6 @@ def passed() -> Iterator[tuple[str, float]]:
     """Simulate 2,000 suites a setting whose candidate is worse by the margin; yield the share that the gate passes."""
     for name, setting in NULLS.items():
         yield name, false_passes(setting, FULL)
-
-
-def corrected() -> Iterator[tuple[str, float]]:
-    """Simulate 2,000 suites a setting whose judge labels correct; yield the share of intervals that cover the truth."""
-    for name, setting in simulated_labels.SETTINGS.items():
-        yield name, simulated_labels.coverage(setting)
-
-
-def halved() -> Iterator[tuple[str, float | None]]:
-    """Yield the median ratio of the predicted number of labels that halve an interval to the number that does."""
-    for name, setting in simulated_labels.ROOMY.items():
-        yield name, simulated_labels.halving_ratio(setting, 200)
 
 
 def sampled() -> Iterator[tuple[str, float]]:

@@ -20,7 +20,7 @@ class NoSpreadError(ValueError):
     """The data have no spread and no range that could take its place, so any width would be invented."""
 
 
-def finite_array(values: Sequence[float], noun: str = "score") -> Floats:
+def finite_array(values: Sequence[float] | Floats, noun: str = "score") -> Floats:
     """Return `values` as floats, shape (n,); raise ValueError if there are none, or for a NaN or infinity with its position."""
     array = np.asarray(values, dtype=np.float64)
     if array.ndim != 1:

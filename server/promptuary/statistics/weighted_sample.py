@@ -2,7 +2,8 @@
 
 import math
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,7 +45,12 @@ class WeightedSample:
 
     def sample(self, values: Floats) -> ClusteredSample:
         """Return the values of all cases, shape (n,), with the clusters of the draw."""
-        return ClusteredSample.of(values.tolist(), self.clusters)
+        return replace(self._numbered, values=finite_array(values))
+
+    @cached_property
+    def _numbered(self) -> ClusteredSample:
+        """The weights with the clusters of the draw, which are numbered once."""
+        return ClusteredSample.of(self.weights.tolist(), self.clusters, "weight")
 
     def mean(self, values: Floats) -> float:
         """Return the weighted mean over the drawn cases: Hájek's estimator Σ (v/π) / Σ (1/π); never beyond their values."""

@@ -3,12 +3,14 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cache, cached_property
 
 import numpy as np
 
 from promptuary.statistics import quantile
 from promptuary.statistics.agreement import Agreement, DistanceMetric, krippendorff_alpha
 from promptuary.statistics.interval import Interval
+from promptuary.statistics.judges.jackknife import ClusterSums
 from promptuary.statistics.judges.label_sample import LabelDesign, LabelSample
 from promptuary.statistics.mean import exact_mean
 from promptuary.statistics.mean_interval import SCARCE, is_rare, wilson_interval
@@ -88,16 +90,19 @@ def corrected_mean(
 
     θ̂ = λ · mean of f over all cases + weighted mean of (y - λf) over the labelled, with weights 1/π. With equal π this is
     the estimate of PPI++: its λ, which multiplies the mean over the unlabelled only, is this λ times the unlabelled share. λ
-    minimises the estimated variance, within [0, 1]. The error is the cluster-robust one of each case's contribution to
-    θ̂, with t on the effective number of labelled clusters - 2 degrees of freedom. Sources: Angelopoulos, Duchi and Zrnic,
-    PPI++, arXiv:2311.01453 (2023), section 6; with inclusion probabilities, Zrnic and Candès, Active Statistical Inference,
-    arXiv:2403.03208 (2024).
+    minimises the estimated variance, within [0, 1]. The error is the jackknife's over clusters with a λ of its own for each
+    cluster left out, with t on the effective number of labelled clusters - 2 degrees of freedom. A mean gets Wilson's interval
+    on the effective number of cases θ(1-θ)/error², since θ̂ ± t · error covers too little where few clusters decide a mean
+    near an end of the range. Sources: Angelopoulos, Duchi and Zrnic, PPI++, arXiv:2311.01453 (2023), section 6; with inclusion
+    probabilities, Zrnic and Candès, Active Statistical Inference, arXiv:2403.03208 (2024); Wilson's interval on an effective
+    number in samples of clusters, Dean and Pagano, J. Survey Statistics and Methodology 3 (2015), and Franco, Little, Louis
+    and Slud, the same journal 7 (2019).
 
     In two situations a normal approximation would be too narrow:
 
-    - Fewer than 10 labelled clusters have a disagreement, and most have none: λ is 1, the judge's error gets Tango's interval
-      on the effective number of labels, and both parts are combined by squares (Zou and Donner, Statistics in Medicine 27,
-      2008).
+    - Fewer than 10 labelled clusters have a disagreement, most have none, and labels differ from each other at least as often:
+      λ is 1, the judge's error gets Tango's interval on the effective number of labels, and both parts are combined by squares
+      (Zou and Donner, Statistics in Medicine 27, 2008).
     - Otherwise, nearly all labels lie on one end of the range: λ is 0 and the labels get Wilson's interval.
 
     Args:
@@ -119,10 +124,10 @@ def corrected_mean(
     weights = design.weights or [1.0] * len(scores)
     raw = weighted_mean(judged.scores, weights, clusters=design.clusters, level=level, bounds=bounds)
     whole = WeightedSample.of_weights(weights, design.clusters)
-    estimation = _Estimation(scores, truth, draw, whole, raw, (low, high))
-    if estimation.rare_disagreement():
-        return estimation.nearly_perfect()
+    estimation = _Estimation(scores, truth, draw, whole, raw, (low, high), share=True)
     rare = min(draw.touched(truth != low), draw.touched(truth != high))
+    if estimation.rare_disagreement(rare):
+        return estimation.nearly_perfect()
     if is_rare(rare, draw.groups):
         share = min(1.0, max(0.0, (draw.mean(truth) - low) / (high - low)))
         size = draw.size(truth, share * (1 - share) * (high - low) ** 2)
@@ -178,10 +183,10 @@ def corrected_difference(
     whole = WeightedSample.of_weights(weights, design.clusters)
     width = high - low
     differences = (candidate_scores - baseline_scores, candidate_truth - baseline_truth)
-    estimation = _Estimation(*differences, draw, whole, raw, (-width, width))
-    if estimation.rare_disagreement():
-        return estimation.nearly_perfect()
+    estimation = _Estimation(*differences, draw, whole, raw, (-width, width), share=False)
     rare = draw.touched(estimation.truth != 0.0)
+    if estimation.rare_disagreement(rare):
+        return estimation.nearly_perfect()
     if is_rare(rare, draw.groups):
         return estimation.labels_alone(estimation.tango(estimation.truth, width), "labels-tango", rare)
     return estimation.tuned()
@@ -200,7 +205,10 @@ class _Corrected:
 
 @dataclass(frozen=True, eq=False)
 class _Estimation:
-    """Judge and labels of all cases, as scores or as differences; `truth` is 0 where there is no label."""
+    """Judge and labels of all cases, as scores or as differences; `truth` is 0 where there is no label.
+
+    `share` is whether the mean is one of scores, whose variance falls towards the ends of the range.
+    """
 
     scores: Floats
     truth: Floats
@@ -208,16 +216,45 @@ class _Estimation:
     whole: WeightedSample
     raw: Interval
     limits: ScoreRange
+    share: bool
 
-    def rare_disagreement(self) -> bool:
-        return is_rare(self.draw.touched(self.truth != self.scores), self.draw.groups)
+    def rare_disagreement(self, rare: int) -> bool:
+        """Return whether judge and labels rarely disagree, and not more often than labels differ from a constant judge.
+
+        Args:
+            rare: how many labelled clusters have a label other than the most frequent end of the range.
+        """
+        wrong = self.draw.touched(self.truth != self.scores)
+        return is_rare(wrong, self.draw.groups) and (wrong <= rare or not is_rare(rare, self.draw.groups))
 
     def tuned(self) -> Correction:
         contributions, tuning = self._tuned_contributions()
         estimate = exact_mean(contributions.tolist())
-        reach = self.draw.quantile(self.raw.level) * self.draw.error(contributions)
-        correction = _Corrected(estimate, estimate - reach, estimate + reach, "prediction-powered", tuning)
+        low, high = self._tuned_bounds(estimate, self.tuned_error, self.draw.quantile(self.raw.level))
+        correction = _Corrected(estimate, low, high, "prediction-powered", tuning)
         return self._correction(correction, self._tuned_width(contributions, tuning))
+
+    @cached_property
+    def tuned_error(self) -> float:
+        """The error of the estimate with the tuned λ."""
+        return ClusterSums.of(self.draw, self.whole, self.truth, self.scores).error()
+
+    def _tuned_bounds(self, estimate: float, error: float, deviation: float) -> tuple[float, float]:
+        """Return Wilson's bounds of a mean of scores, estimate ± deviation · error for a difference.
+
+        Wilson's effective number of cases is s(1-s)/error², with s the mean's place in the range. A corrected mean may lie
+        nearer to an end than its error, or beyond it, where s(1-s) is no measure of the variance: s is at least one error from
+        an end.
+        """
+        low, high = self.limits
+        if not self.share or error == 0.0:
+            return estimate - deviation * error, estimate + deviation * error
+        width = high - low
+        share, relative = min(1.0, max(0.0, (estimate - low) / width)), error / width
+        place = min(max(share, relative), 1 - relative) if relative < 0.5 else 0.5
+        size = place * (1 - place) / relative**2
+        bottom, top = wilson_interval(share * size, size, deviation)
+        return low + width * bottom, low + width * top
 
     def _tuned_contributions(self) -> tuple[Floats, float]:
         """Return each case's contribution to the estimate, and the λ that minimises their variance."""
@@ -276,15 +313,19 @@ class _Estimation:
         With r = y - λf and weights w, a contribution is λf + w(r - r̄) and a constant. Over the draw, E(w) is 1, so that more
         labels change the variance of w(r - r̄) alone, in proportion to their number.
         """
-        draw, level = self.draw, self.raw.level
-        residuals = np.where(draw.drawn, self.truth - tuning * self.scores, 0.0)
-        parts = draw.weights * (residuals - draw.mean(residuals))
-        by_labels = draw.error(parts) ** 2
-        rest = max(0.0, draw.error(contributions) ** 2 - by_labels)
+        draw, level, estimate = self.draw, self.raw.level, exact_mean(contributions.tolist())
+
+        @cache
+        def share_of_labels() -> float:
+            residuals = np.where(draw.drawn, self.truth - tuning * self.scores, 0.0)
+            parts, whole = draw.weights * (residuals - draw.mean(residuals)), draw.error(contributions)
+            return min(1.0, (draw.error(parts) / whole) ** 2) if whole > 0 else 1.0
 
         def half_width_at(factor: float) -> float:
-            error = math.sqrt(rest + by_labels / factor)
-            return draw.quantile(level, factor) * error
+            by_labels = share_of_labels()
+            reached = self.tuned_error * math.sqrt(1 - by_labels + by_labels / factor)
+            low, high = self._tuned_bounds(estimate, reached, draw.quantile(level, factor))
+            return (high - low) / 2
 
         return half_width_at
 
