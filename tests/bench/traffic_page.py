@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import product
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import insert
 
@@ -42,7 +42,7 @@ def write(database: "Database") -> int:
     from promptuary.registry.store import add_prompt
     from promptuary.traffic.counters.counts import SeriesKey
     from promptuary.traffic.counters.store import require_series
-    from promptuary.traffic.tables import HourRow
+    from promptuary.traffic.tables import DayRow, HourRow
 
     with database.write() as session:
         project = add_project(session, "bench", NOW).id
@@ -60,7 +60,23 @@ def write(database: "Database") -> int:
         rows = [{"series_id": each, "hour": last - hour, **counts, **more} for hour in range(HOURS)]
         with database.write() as session:
             session.connection().execute(insert(table_of(HourRow)), rows)
+            session.connection().execute(insert(table_of(DayRow)), _days(rows))
     return len(series) * HOURS
+
+
+def _days(hours: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the counters of the days of a series' hours."""
+    from promptuary.traffic.counters.latency import LatencyHistogram
+
+    days: dict[int, list[dict[str, Any]]] = {}
+    for row in hours:
+        days.setdefault(row["hour"] // 24, []).append(row)
+    summed = []
+    for day, rows in days.items():
+        sums = {name: sum(row[name] for row in rows) for name in rows[0] if name not in ("series_id", "hour", "latencies")}
+        latencies = LatencyHistogram.parse_sum(",".join(row["latencies"] for row in rows)).format()
+        summed.append({"series_id": rows[0]["series_id"], "day": day, **sums, "latencies": latencies})
+    return summed
 
 
 def measured() -> Iterator[PageQuery]:
@@ -74,6 +90,7 @@ def measured() -> Iterator[PageQuery]:
     from promptuary.traffic.figures.schemas import TrafficOut
     from promptuary.traffic.figures.service import TrafficRequest, report_project, report_prompt
 
+    settings = read_settings()
     with databases() as urls:
         for name, url in urls.items():
             database = Database(url)
@@ -89,7 +106,7 @@ def measured() -> Iterator[PageQuery]:
                         project = find_project(session, "bench")
                         assert project is not None
                         caller = Caller(project.id, "bench", "key:bench", Role.VIEWER)
-                        unit = UnitOfWork(session, caller, lambda: NOW, read_settings())
+                        unit = UnitOfWork(session, caller, lambda: NOW, settings)
                         of_prompt = what.startswith("a prompt")
                         report = report_prompt(unit, "support.p0", request) if of_prompt else report_project(unit, overview)
                         TrafficOut.of(report).model_dump_json(by_alias=True)

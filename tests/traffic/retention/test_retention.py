@@ -16,6 +16,7 @@ from promptuary.traffic.intake.settling.settling import SampleSettling
 from promptuary.traffic.retention.retention import TrafficRetention
 from promptuary.traffic.settings.store import put_project_settings, require_project_traffic
 from promptuary.traffic.tables import (
+    DayRow,
     FeedbackRow,
     FeedbackWaitRow,
     HourRow,
@@ -27,7 +28,7 @@ from promptuary.traffic.tables import (
 from promptuary.worker.assembly import build_worker
 
 WORDS = "Zwiebelkuchen"
-MODELS = (ObservationRow, FeedbackRow, FeedbackWaitRow, OnlineScoreRow, HourRow, SeriesRow, ReservoirRow)
+MODELS = (ObservationRow, FeedbackRow, FeedbackWaitRow, OnlineScoreRow, HourRow, DayRow, SeriesRow, ReservoirRow)
 
 
 @pytest.fixture
@@ -123,7 +124,7 @@ def test_a_series_that_counts_again_stays(intake: TrafficIntake, project: int, c
     intake.take(project, calls(call(9, None, at=clock.now)))
     purge(intake, clock)
     after = counts(intake.database)
-    assert (after["traffic_series"], after["traffic_hour"], after["observation"]) == (1, 1, 1)
+    assert [after[name] for name in ("traffic_series", "traffic_hour", "traffic_day", "observation")] == [1, 1, 1, 1]
 
 
 @pytest.mark.usefixtures("database")

@@ -1,7 +1,7 @@
 """What is counted of calls, added up in memory before it reaches the tables. Pure."""
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import TypeGuard
 
 from promptuary.traffic.calls.model_call import CallStatus, ModelCall, TokenCounts
@@ -9,6 +9,7 @@ from promptuary.traffic.counters.latency import bucket_of
 
 _TOKEN_LIMIT = 2**31
 SECONDS_OF_AN_HOUR = 3600
+HOURS_A_DAY = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +100,30 @@ class CallCounts:
             self.latency_ms += times * call.latency_ms
             bucket = bucket_of(call.latency_ms)
             self.latencies[bucket] = self.latencies.get(bucket, 0) + times
+
+    def __add__(self, other: "CallCounts") -> "CallCounts":
+        """Return the sums of both."""
+        sums = {each.name: getattr(self, each.name) + getattr(other, each.name) for each in fields(self)[:-1]}
+        latencies = {
+            bucket: self.latencies.get(bucket, 0) + other.latencies.get(bucket, 0)
+            for bucket in self.latencies | other.latencies
+        }
+        return CallCounts(**sums, latencies=latencies)
+
+
+@dataclass(frozen=True, slots=True)
+class FeedbackCounts:
+    """The sums of some feedback with a value; a correction may subtract."""
+
+    feedback: int = 0
+    feedback_sum: float = 0.0
+    feedback_low: int = 0
+
+    def __add__(self, other: "FeedbackCounts") -> "FeedbackCounts":
+        """Return the sums of both."""
+        return FeedbackCounts(
+            self.feedback + other.feedback, self.feedback_sum + other.feedback_sum, self.feedback_low + other.feedback_low
+        )
 
 
 def _count(tokens: int | None) -> int:

@@ -6,11 +6,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from promptuary.core.database import Session
-from promptuary.traffic.counters.counts import SeriesKey
-from promptuary.traffic.counters.store import SeriesHour, require_series
+from promptuary.traffic.counters.counts import FeedbackCounts, SeriesKey
+from promptuary.traffic.counters.store import SeriesHour, add_feedback_counts, require_series
 from promptuary.traffic.feedback import store
 from promptuary.traffic.feedback.feedback import Feedback, FeedbackCall, FeedbackSource, find_exactly, find_inside, hour_of
-from promptuary.traffic.feedback.store import CountChange
 
 RedactText = Callable[[str], tuple[str, int]]
 TEXT_LIMIT = 100_000
@@ -196,15 +195,12 @@ def _placed(recording: FeedbackRecording, items: Sequence[Feedback], calls: Sequ
 
 def _count(recording: FeedbackRecording, changes: Sequence[tuple[Feedback | None, Feedback]]) -> None:
     """Change the counters."""
-    sums: dict[SeriesHour, CountChange] = defaultdict(CountChange)
+    sums: dict[SeriesHour, FeedbackCounts] = defaultdict(FeedbackCounts)
     for before, after in changes:
         for item, sign in ((before, -1), (after, 1)):
             if item is not None and item.place is not None and item.value is not None:
-                earlier = sums[item.place]
-                sums[item.place] = CountChange(
-                    earlier.count + sign, earlier.total + sign * item.value, earlier.low + sign * item.is_low
-                )
-    store.change_counters(recording.session, sums)
+                sums[item.place] += FeedbackCounts(sign, sign * item.value, sign * item.is_low)
+    add_feedback_counts(recording.session, sums)
 
 
 def _redacted(recording: FeedbackRecording, item: Feedback) -> Feedback:

@@ -1,6 +1,6 @@
 """Queries of feedback and of the calls that it is about. They take a session and return domain values."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
@@ -13,7 +13,7 @@ from sqlmodel import select as select_rows
 from promptuary.core.database import table_of
 from promptuary.traffic.counters.store import SeriesHour
 from promptuary.traffic.feedback.feedback import CallReference, Feedback, FeedbackCall, FeedbackSource
-from promptuary.traffic.tables import FeedbackRow, FeedbackWaitRow, HourRow, ObservationRow
+from promptuary.traffic.tables import FeedbackRow, FeedbackWaitRow, ObservationRow
 
 IN_LIMIT = 400
 """Values in one condition: SQLite binds few enough, and both databases keep the statement's plan."""
@@ -37,15 +37,6 @@ class FeedbackFilter:
     observation: str | None = None
     name: str | None = None
     below: float | None = None
-
-
-@dataclass(frozen=True)
-class CountChange:
-    """What is added to a row of counters; a correction may subtract."""
-
-    count: int = 0
-    total: float = 0.0
-    low: int = 0
 
 
 def find_feedback(session: Session, project: int, ids: Collection[str], *, lock: bool = False) -> dict[str, Feedback]:
@@ -164,28 +155,6 @@ def calls_by_id(session: Session, project: int, ids: Collection[str]) -> list[Fe
     for part in _parts(sorted(ids)):
         calls += _calls(session, project, col(ObservationRow.id).in_(part)).values()
     return calls
-
-
-def change_counters(session: Session, changes: Mapping[SeriesHour, CountChange]) -> None:
-    """Add to counters, in the order of their keys, so that two writers do not wait for each other.
-
-    A row that retention has deleted is not created again by what is subtracted.
-    """
-    hours = table_of(HourRow).c
-    for place in sorted(changes):
-        change = changes[place]
-        if change == CountChange():
-            continue
-        columns = {"feedback": change.count, "feedback_sum": change.total, "feedback_low": change.low}
-        if change.count > 0:
-            row = {"latencies": "", "series_id": place.series_id, "hour": place.hour, **columns}
-            statement = _insert(session, HourRow).values(row)
-            added = {name: hours[name] + statement.excluded[name] for name in columns}
-            session.execute(statement.on_conflict_do_update(index_elements=["series_id", "hour"], set_=added))
-        else:
-            row_of_place = update(HourRow).where(col(HourRow.series_id) == place.series_id, col(HourRow.hour) == place.hour)
-            values = {name: hours[name] + value for name, value in columns.items()}
-            session.execute(row_of_place.values(values), execution_options={"synchronize_session": False})
 
 
 def _calls(session: Session, project: int, condition: Any) -> dict[str, FeedbackCall]:

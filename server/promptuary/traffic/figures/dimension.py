@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from promptuary.core.errors import FieldError, InvalidRequest
+from promptuary.traffic.counters.counts import HOURS_A_DAY
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -51,6 +52,28 @@ class TrafficPeriod:
     def end_time(self) -> datetime:
         """When the last hour ends."""
         return EPOCH + self.end * HOUR
+
+
+@dataclass(frozen=True)
+class PeriodPart:
+    """A part of a period that is read from the counters of hours, or from those of days: from `first` to before `end`."""
+
+    first: int
+    end: int
+    is_days: bool
+
+
+def split_period(period: TrafficPeriod, *, has_hours: bool = False) -> list[PeriodPart]:
+    """Return the whole days of a period (UTC), with the hours before and after them; with `has_hours`, hours alone."""
+    first_day, end_day = -(-period.first // HOURS_A_DAY), period.end // HOURS_A_DAY
+    if has_hours or first_day >= end_day:
+        return [PeriodPart(period.first, period.end, is_days=False)]
+    parts = [
+        PeriodPart(period.first, first_day * HOURS_A_DAY, is_days=False),
+        PeriodPart(first_day, end_day, is_days=True),
+        PeriodPart(end_day * HOURS_A_DAY, period.end, is_days=False),
+    ]
+    return [part for part in parts if part.first < part.end]
 
 
 def parse_dimensions(listed: str, allowed: tuple[Dimension, ...]) -> tuple[Dimension, ...]:

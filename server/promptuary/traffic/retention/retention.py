@@ -14,17 +14,17 @@ REWRITE_INTERVAL = timedelta(days=1)
 REWRITE_LIMIT = 256 * 1024 * 1024
 """SQLite's file is rewritten up to this size: writers wait meanwhile, about a second for each 100 MiB."""
 BATCH = 500
-_HOUR = 3600
-_DAY = 24 * _HOUR
+_DAY = 24 * 3600
 
 
 @dataclass
 class TrafficRetention:
     """Deletes what was stored long enough, once an hour, in small transactions.
 
-    Calls, feedback and scores go after the project's `days` since they came, counters after its `counter_days`. What is
-    deleted is written over in SQLite's file, and leaves its write-ahead log. SQLite moves rows between pages, and a page can
-    keep parts of a row that is elsewhere; therefore a file that is not too large is rewritten once a day.
+    Calls, feedback and scores go after the project's `days` since they came; counters after its `counter_days`, by whole days
+    in UTC, each day with its hours. What is deleted is written over in SQLite's file, and leaves its write-ahead log. SQLite
+    moves rows between pages, and a page can keep parts of a row that is elsewhere; therefore a file that is not too large is
+    rewritten once a day.
 
     Attributes:
         database: contains them.
@@ -82,7 +82,7 @@ class TrafficRetention:
         return [
             store.delete_observations(session, project, contents_before, self.batch),
             store.delete_feedback(session, project, contents_before, self.batch),
-            store.delete_hours(session, project, counters_before // _HOUR, self.batch),
+            store.delete_days(session, project, counters_before // _DAY, self.batch),
             store.delete_reservoirs(session, project, longest_before // _DAY, self.batch),
             store.delete_series(session, project, self.batch),
         ]

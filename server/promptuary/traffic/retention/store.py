@@ -8,11 +8,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy
-from sqlalchemy import delete, exists
+from sqlalchemy import bindparam, delete, exists
 from sqlmodel import Session, col, select
 
 from promptuary.core.database import table_of
+from promptuary.traffic.counters.counts import HOURS_A_DAY
 from promptuary.traffic.tables import (
+    DayRow,
     FeedbackRow,
     FeedbackWaitRow,
     HourRow,
@@ -25,7 +27,7 @@ from promptuary.traffic.tables import (
 
 _LONGEST_WAIT = timedelta(days=1)
 """No call waits longer; the index of calls is by the end of the wait."""
-ROW_MODELS = (ObservationRow, FeedbackRow, FeedbackWaitRow, OnlineScoreRow, HourRow, SeriesRow, ReservoirRow)
+ROW_MODELS = (ObservationRow, FeedbackRow, FeedbackWaitRow, OnlineScoreRow, HourRow, DayRow, SeriesRow, ReservoirRow)
 
 
 def list_projects(session: Session) -> list[int]:
@@ -65,19 +67,29 @@ def delete_feedback_by_id(session: Session, project: int, ids: Sequence[str]) ->
     return _execute(session, delete(row).where(col(row.project_id) == project, col(row.id).in_(ids)))
 
 
-def delete_hours(session: Session, project: int, before: int, limit: int) -> int:
-    """Delete counters of hours, counted since 1970, before one."""
-    hours = table_of(HourRow).c
-    key = sqlalchemy.tuple_(hours.series_id, hours.hour)
-    old: Any = sqlalchemy.select(hours.series_id, hours.hour).join(SeriesRow, col(SeriesRow.id) == hours.series_id)
-    old = old.where(SeriesRow.project_id == project, hours.hour < before).limit(limit)
-    return _execute(session, delete(HourRow).where(key.in_(old)))
+def delete_days(session: Session, project: int, before: int, limit: int) -> int:
+    """Delete counters of days, counted since 1970, before one, each with its hours."""
+    days, hours = table_of(DayRow).c, table_of(HourRow).c
+    old: Any = sqlalchemy.select(days.series_id, days.day).join(SeriesRow, col(SeriesRow.id) == days.series_id)
+    old = old.where(SeriesRow.project_id == project, days.day < before).limit(limit)
+    locked = old.with_for_update(skip_locked=True, of=table_of(DayRow))
+    keys = [
+        {"of_series": series, "of_day": day, "first": day * HOURS_A_DAY, "last": (day + 1) * HOURS_A_DAY - 1}
+        for series, day in session.connection().execute(locked).all()
+    ]
+    if keys:
+        of_day = hours.series_id == bindparam("of_series"), hours.hour.between(bindparam("first"), bindparam("last"))
+        session.connection().execute(delete(HourRow).where(*of_day), keys)
+        day = days.series_id == bindparam("of_series"), days.day == bindparam("of_day")
+        session.connection().execute(delete(DayRow).where(*day), keys)
+    return len(keys)
 
 
 def delete_series(session: Session, project: int, limit: int) -> int:
     """Delete series that nothing is counted by any more: they have names of models and labels."""
     series = SeriesRow
     is_used = [
+        exists().where(col(DayRow.series_id) == series.id),
         exists().where(col(HourRow.series_id) == series.id),
         exists().where(col(ObservationRow.series_id) == series.id),
         exists().where(col(FeedbackRow.series_id) == series.id),
