@@ -8,8 +8,11 @@ import pytest
 
 from api.test_metrics import figures
 from factories.reported_calls import AT, call, calls
+from factories.sampled_calls import StoreCalls, StoredCall
 from promptuary.api import production_metrics
+from promptuary.models.chat_models import ChatModels
 from promptuary.traffic.calls.model_call import CallStatus, PromptMark
+from promptuary.traffic.online.scoring import OnlineScorings
 from traffic.intake.conftest import Traffic, traffic_of
 
 __all__ = ["traffic_of"]
@@ -71,3 +74,98 @@ def test_the_age_of_the_oldest_message_and_open_items_are_reported(sqlite: Any, 
     assert figures(text, "promptuary_outbox_oldest_seconds")[("webhook",)] == 90.0
     assert figures(text, "promptuary_outbox_oldest_seconds")[("mlflow",)] == 0.0
     assert figures(text, "promptuary_review_open_items") == {("default", "triage"): 1.0}
+
+
+ON_TOPIC = {"type": "icontains", "value": "card", "name": "on_topic"}
+
+
+@pytest.fixture
+def score(opened_database: Any, clock: Any, settings: Any) -> Callable[[], None]:
+    """Score the sampled calls, as the worker does."""
+
+    def run() -> None:
+        scorings = OnlineScorings(opened_database, clock, settings, None, ChatModels(settings), embed=lambda texts: [])  # type: ignore[arg-type]  # nothing is rendered
+        while scorings.step():
+            pass
+
+    return run
+
+
+@pytest.mark.usefixtures("database")
+def test_online_scores_are_weighted_means_by_version(
+    local: Any, traffic_of: Callable[..., Traffic], store_calls: StoreCalls, clock: Any, score: Callable[[], None]
+) -> None:
+    now = clock.now
+    traffic_of(draw=lambda: 1.0).take(calls(call(1, FIRST, at=now), call(2, FIRST, at=now), call(3, SECOND, at=now)))
+    clock.move(days=-2)
+    rule = {"prompt": "support.triage", "scorers": [ON_TOPIC, {"type": "latency", "threshold": 10}]}
+    assert local.put("/v1/traffic/rules/r", json=rule).status_code == 200
+    clock.move(days=2)
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    store_calls(
+        *(StoredCall(f"good-{number}", {}, "your card", probability=0.1) for number in range(3)),
+        StoredCall("bad", {}, "hello"),
+        StoredCall("yesterday", {}, "hello", probability=0.5, threshold=0.25, at=midnight - timedelta(minutes=1)),
+        StoredCall("old", {}, "hello", at=now - timedelta(hours=25)),
+        StoredCall("second", {}, "hello", version=2),
+        prompt="support.triage",
+    )
+    score()
+    text = local.get("/metrics").text
+    first, second = ("default", "support.triage", "on_topic", "1"), ("default", "support.triage", "on_topic", "2")
+    means = figures(text, "promptuary_online_score_mean")
+    assert means[first] == pytest.approx(30 / (30 + 1 + 8))
+    assert means[second] == 0.0
+    assert figures(text, "promptuary_online_scored_calls")[first] == 5.0
+    assert figures(text, "promptuary_online_score_errors")[first] == 0.0
+    assert len(means) == 4
+
+
+@pytest.mark.usefixtures("database")
+def test_versions_without_a_rule_or_a_score_have_no_online_metrics(
+    local: Any, traffic_of: Callable[..., Traffic], clock: Any, score: Callable[[], None]
+) -> None:
+    traffic_of(draw=lambda: 1.0).take(calls(call(1, FIRST, at=clock.now)))
+    assert figures(local.get("/metrics").text, "promptuary_online_score_mean") == {}
+    assert local.put("/v1/traffic/rules/r", json={"prompt": "support.triage", "scorers": [ON_TOPIC]}).status_code == 200
+    score()
+    assert figures(local.get("/metrics").text, "promptuary_online_scored_calls") == {}
+
+
+def test_the_scorers_with_labels_are_bounded(
+    sqlite: Any,
+    local: Any,
+    traffic_of: Callable[..., Traffic],
+    store_calls: StoreCalls,
+    clock: Any,
+    score: Callable[[], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(production_metrics, "SCORERS_LIMIT", 2)
+    traffic_of(draw=lambda: 1.0).take(calls(call(1, FIRST, at=clock.now)))
+    scorers = [ON_TOPIC | {"name": name} for name in ("c", "a", "b")]
+    clock.move(days=-1)
+    assert local.put("/v1/traffic/rules/r", json={"prompt": "support.triage", "scorers": scorers}).status_code == 200
+    clock.move(days=1)
+    store_calls(StoredCall("one", {}, "your card"), prompt="support.triage")
+    score()
+    means = figures(local.get("/metrics").text, "promptuary_online_score_mean")
+    assert {key[2] for key in means} == {"a", "b"}
+
+
+@pytest.mark.usefixtures("database")
+def test_label_moves_are_counted_by_kind(local: Any, traffic_of: Callable[..., Traffic], clock: Any) -> None:
+    traffic_of()
+    clock.move(days=-2)
+    labels = "/v1/prompts/support.triage/labels"
+    assert local.put(f"{labels}/production", json={"version": 1}).status_code in (200, 201)
+    clock.move(days=2)
+    for version in (2, 1, 2):
+        assert local.put(f"{labels}/production", json={"version": version}).status_code == 200
+    assert local.post(f"{labels}/production/rollback", json={}).status_code == 200
+    assert local.delete(f"{labels}/production").status_code in (200, 204)
+    assert figures(local.get("/metrics").text, "promptuary_label_moves") == {
+        ("move", "default"): 3.0,
+        ("rollback", "default"): 1.0,
+        ("removal", "default"): 1.0,
+    }

@@ -1,11 +1,13 @@
-"""Metrics of prompts in production: lookups, traffic, feedback, review queues and the cost of runs, with bounded labels.
+"""Metrics of prompts in production: lookups, traffic, feedback, online scores, label moves, queues and the cost of runs.
+
+Their labels are bounded.
 
 Traffic is counted in SQL by the hour, for all servers together. Its metrics are gauges over the present hour with the one
 before (`window="hour"`), and over the last 24 hours (`window="day"`): they are the same on each server and after a restart,
 and a late call or an old counter that is removed never looks like a reset. Lookups are counters of this process.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -13,17 +15,23 @@ from promptuary.access import store as access_store
 from promptuary.api.lookup.fast_path import LookupCounts
 from promptuary.core.database import Session
 from promptuary.evaluation.runs import store as run_store
+from promptuary.registry import label_store
 from promptuary.review.queues import store as queue_store
 from promptuary.traffic.figures.dimension import EPOCH, HOUR, TrafficPeriod
 from promptuary.traffic.figures.figures import TrafficSums
 from promptuary.traffic.figures.store import VersionTraffic, list_version_traffic
+from promptuary.traffic.online import store as rule_store
+from promptuary.traffic.online.score_store import ScoredVersion, ScoreSums, sum_scores
 
 if TYPE_CHECKING:
     from prometheus_client.core import Metric
 
 VERSIONS_LIMIT = 50
 """The most versions with labels of their own; the others are summed under `other`."""
+SCORERS_LIMIT = 10
+"""The most online scorers of a version with metrics; further ones, by name, have none."""
 QUEUES_LIMIT = 100
+PROJECTS_LIMIT = 100
 OTHER = "other"
 UNKNOWN = ""
 WINDOWS = {"hour": 2, "day": 24}
@@ -57,13 +65,27 @@ _READERS: tuple[tuple[str, str, Callable[[TrafficSums], float | None]], ...] = (
     ),
     ("replayable", "Calls that report the variables of their prompt.", lambda sums: sums.replayable),
 )
+_SCORE_READERS: tuple[tuple[str, str, Callable[[ScoreSums], float | None]], ...] = (
+    (
+        "score_mean",
+        "Mean online score, from 0 to 1, over what the sampled calls of 24 hours stand for.",
+        lambda sums: sums.mean,
+    ),
+    ("scored_calls", "Sampled calls of 24 hours with an online score.", lambda sums: sums.scored),
+    ("score_errors", "Sampled calls of 24 hours whose online scorer failed.", lambda sums: sums.errors),
+    ("score_cost_usd", "Cost of the judges on the sampled calls of 24 hours.", lambda sums: sums.cost),
+)
 
 
 def production_metrics(session: Session, now: datetime, lookups: LookupCounts) -> "Iterator[Metric]":
     """Yield the metrics of all projects."""
     projects = _ProjectNames(session)
     yield _lookup_metric(projects, lookups)
-    yield from _traffic_metrics(session, projects, now)
+    end = (now - EPOCH) // HOUR + 1
+    traffic = {window: list_version_traffic(session, TrafficPeriod(end - hours, end)) for window, hours in WINDOWS.items()}
+    yield from _traffic_metrics({window: _bounded(projects, versions) for window, versions in traffic.items()})
+    yield from _score_metrics(session, projects, now, traffic["day"][:VERSIONS_LIMIT])
+    yield _label_metric(session, projects, now)
     yield _queue_metric(session, projects)
     yield _cost_metric(session, projects, now)
 
@@ -95,14 +117,9 @@ def _lookup_metric(projects: _ProjectNames, lookups: LookupCounts) -> "Metric":
     return metric
 
 
-def _traffic_metrics(session: Session, projects: _ProjectNames, now: datetime) -> "Iterator[Metric]":
+def _traffic_metrics(windows: Mapping[str, dict[Key, TrafficSums]]) -> "Iterator[Metric]":
     from prometheus_client.core import GaugeMetricFamily
 
-    end = (now - EPOCH) // HOUR + 1
-    windows = {
-        window: _bounded(projects, list_version_traffic(session, TrafficPeriod(end - hours, end)))
-        for window, hours in WINDOWS.items()
-    }
     for name, help_text, read in _READERS:
         metric = GaugeMetricFamily(f"promptuary_traffic_{name}", help_text, labels=(*_LABELS, "window"))
         for window, versions in windows.items():
@@ -132,6 +149,43 @@ def _bounded(projects: _ProjectNames, versions: Sequence[VersionTraffic]) -> dic
             key = (projects[version.project], version.prompt or UNKNOWN, number_text)
         bounded[key] = bounded[key] + version.sums if key in bounded else version.sums
     return bounded
+
+
+def _score_metrics(
+    session: Session, projects: _ProjectNames, now: datetime, versions: Sequence[VersionTraffic]
+) -> "Iterator[Metric]":
+    """Yield the online scores of versions, of prompts that have a rule with scorers."""
+    from prometheus_client.core import GaugeMetricFamily
+
+    rules = rule_store.all_rules(session)
+    prompts = {(rule.project, rule.rule.prompt): rule.prompt_id for rule in rules if rule.rule.scoring is not None}
+    sums: dict[tuple[str, str, str, str], ScoreSums] = {}
+    for traffic in versions:
+        prompt, number = traffic.prompt or UNKNOWN, traffic.version
+        prompt_id = prompts.get((traffic.project, prompt))
+        if prompt_id is not None and number is not None:
+            scores = sum_scores(session, ScoredVersion(traffic.project, prompt_id, number), now - DAY, now)
+            for scorer in list(scores)[:SCORERS_LIMIT]:
+                sums[projects[traffic.project], prompt, str(number), scorer] = scores[scorer]
+    labels = (*_LABELS, "scorer")
+    for name, help_text, read in _SCORE_READERS:
+        metric = GaugeMetricFamily(f"promptuary_online_{name}", help_text, labels=labels)
+        for key, each in sums.items():
+            value = read(each)
+            if value is not None:
+                metric.add_metric(key, value)
+        yield metric
+
+
+def _label_metric(session: Session, projects: _ProjectNames, now: datetime) -> "Metric":
+    from prometheus_client.core import GaugeMetricFamily
+
+    help_text = "Moves of labels in the last 24 hours: to a version, back to an earlier one, and removals."
+    metric = GaugeMetricFamily("promptuary_label_moves", help_text, labels=("project", "kind"))
+    for project, *counts in label_store.count_moves(session, now - DAY)[:PROJECTS_LIMIT]:
+        for kind, count in zip(("move", "rollback", "removal"), counts, strict=True):
+            metric.add_metric((projects[project], kind), count)
+    return metric
 
 
 def _queue_metric(session: Session, projects: _ProjectNames) -> "Metric":

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import and_, case
 from sqlmodel import Session, col, delete, func, select
 
 from promptuary.access.identity import shown_name
 from promptuary.prompt.split import Split, split_from_json
 from promptuary.registry.store import PromptRecord
-from promptuary.registry.tables import LabelMoveRow, LabelRow
+from promptuary.registry.tables import LabelMoveRow, LabelRow, PromptRow
 
 OLD_ROLLBACK_REASON = "rolled back"
 """The default reason of a rollback, by which those of releases that did not mark them are recognized."""
@@ -205,3 +206,13 @@ def _move(session: Session, row: LabelMoveRow) -> LabelMove:
         id=row.id or 0,
         revision=row.revision,
     )
+
+
+def count_moves(session: Session, since: datetime) -> list[tuple[int, int, int, int]]:
+    """Return how often labels were moved to a version, moved back and removed since a time, by the ids of projects."""
+    removed = case((col(LabelMoveRow.version) == 0, 1), else_=0)
+    back = case((and_(col(LabelMoveRow.version) != 0, col(LabelMoveRow.rollback).is_(True)), 1), else_=0)
+    query = select(PromptRow.project_id, func.count(), func.sum(back), func.sum(removed))
+    query = query.join(PromptRow, col(PromptRow.id) == LabelMoveRow.prompt_id).where(LabelMoveRow.at >= since)
+    rows = session.exec(query.group_by(col(PromptRow.project_id)).order_by(col(PromptRow.project_id)))
+    return [(project, count - back - removed, back, removed) for project, count, back, removed in rows]

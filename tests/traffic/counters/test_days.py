@@ -1,4 +1,4 @@
-"""Counters of days are the sums of those of their hours, whatever is counted, taken away, corrected and deleted."""
+"""Counters of days are the sums of those of their hours, whatever is counted, changes away, corrected and deleted."""
 
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -81,11 +81,11 @@ def sums_by(session: Session, project: int, model: Any, hours: range) -> dict[tu
     return sums
 
 
-@given(taken=steps, first=some.integers(0, HOURS - 1), length=some.integers(1, HOURS))
+@given(changes=steps, first=some.integers(0, HOURS - 1), length=some.integers(1, HOURS))
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-def test_days_have_the_sums_of_their_hours(database: Database, projects: Any, taken: Any, first: int, length: int) -> None:
+def test_days_have_the_sums_of_their_hours(database: Database, projects: Any, changes: Any, first: int, length: int) -> None:
     project = projects()
-    for step in taken:
+    for step in changes:
         with database.write() as session:
             take(session, project, step)
     with database.read() as session:

@@ -12,8 +12,10 @@ from alembic import op
 revision = "0027"
 down_revision = "0026"
 
-COUNTS = ("calls", "errors", "incomplete", "replayable", "token_calls", "cost_calls", "latency_calls", "redacted")
-COUNTS += ("feedback", "feedback_low")
+COUNTS = [
+    *("calls", "errors", "incomplete", "replayable", "token_calls", "cost_calls", "latency_calls", "redacted"),
+    *("feedback", "feedback_low"),
+]
 TOKENS = ("input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens")
 AMOUNTS = ("cost", "latency_ms", "feedback_sum")
 SUMS = (*COUNTS, *TOKENS, *AMOUNTS)

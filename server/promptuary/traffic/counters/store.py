@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import sqlalchemy
 from sqlalchemy import bindparam, literal_column, tuple_
@@ -42,6 +42,9 @@ _SUMS = (
     "redacted",
 )
 _FEEDBACK_SUMS = ("feedback", "feedback_sum", "feedback_low")
+
+
+Place = TypeVar("Place", bound=tuple[int, int])
 
 
 class SeriesHour(NamedTuple):
@@ -97,7 +100,7 @@ def add_feedback_counts(session: Session, changes: Mapping[SeriesHour, FeedbackC
             session.connection().execute(statement, row)
 
 
-def _add_rows(session: Session, model: type[DayRow | HourRow], deltas: Mapping[tuple[int, int], CallCounts]) -> None:
+def _add_rows(session: Session, model: type[DayRow | HourRow], deltas: Mapping[Place, CallCounts]) -> None:
     connection = session.connection()
     upsert, change = _upsert(session.get_bind().dialect.name, model), _change_latencies(model)
     for place in sorted(deltas):
@@ -172,7 +175,7 @@ def _insert(session: Session, model: Any) -> Any:
 
 
 def _time(model: type[DayRow | HourRow]) -> str:
-    """Return the name of the column that says which hour or day a row counts."""
+    """Return the name of the column of the hour or day that a row counts."""
     return "day" if model is DayRow else "hour"
 
 
@@ -184,7 +187,7 @@ def _upsert(dialect: str, model: type[DayRow | HourRow]) -> Any:
 
 @lru_cache
 def _upsert_feedback(dialect: str, model: type[DayRow | HourRow]) -> Any:
-    counts = dict.fromkeys(_SUMS, literal_column("0")) | {name: bindparam(name) for name in _FEEDBACK_SUMS}
+    counts: dict[str, Any] = dict.fromkeys(_SUMS, literal_column("0")) | {name: bindparam(name) for name in _FEEDBACK_SUMS}
     return _added(dialect, model, counts, _FEEDBACK_SUMS)
 
 
@@ -192,8 +195,8 @@ def _added(dialect: str, model: type[DayRow | HourRow], counts: Mapping[str, Any
     """Return a statement that adds a row, or adds some of its columns to the row that is there."""
     table, time = table_of(model), _time(model)
     statement: Any = (postgresql if dialect == "postgresql" else sqlite).insert(table)
-    key = {"series_id": bindparam("of_series"), time: bindparam("of_time")}
-    empty = dict.fromkeys(_FEEDBACK_SUMS, literal_column("0"))
+    key: dict[str, Any] = {"series_id": bindparam("of_series"), time: bindparam("of_time")}
+    empty: dict[str, Any] = dict.fromkeys(_FEEDBACK_SUMS, literal_column("0"))
     statement = statement.values(key | empty | dict(counts) | {"latencies": literal_column("''")})
     sums = {name: table.c[name] + statement.excluded[name] for name in added}
     return statement.on_conflict_do_update(index_elements=["series_id", time], set_=sums)
