@@ -11,7 +11,6 @@ from promptuary.core.settings import Settings
 from promptuary.models.calls import ModelClient, ModelRequest
 from promptuary.models.calls.messages import count_images
 from promptuary.models.calls.pricing import CallSize, PriceTable
-from promptuary.models.calls.response_cache import cache_key, messages_json
 from promptuary.models.chat_models import ChatModels
 
 PNG = "data:image/png;base64," + "iVBORw0KGgo=" * 10
@@ -87,7 +86,7 @@ def test_the_echo_model_replies_with_the_texts_of_the_users_parts() -> None:
 )
 def test_every_field_of_a_message_is_in_the_key_of_the_response_cache(change: dict[str, Any]) -> None:
     plain = {"role": "user", "content": "x"}
-    keys = {cache_key("", messages_json([message]), 0) for message in (plain, {**plain, **change})}
+    keys = {ModelRequest("openai:a", [message]).cache_key for message in (plain, {**plain, **change})}
     assert len(keys) == 2
 
 

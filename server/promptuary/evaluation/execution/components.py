@@ -9,6 +9,7 @@ from promptuary.core.clock import Clock
 from promptuary.core.database import Database, Session
 from promptuary.core.errors import NotFound
 from promptuary.core.settings import Settings
+from promptuary.evaluation.execution.item_pages import CacheLookUp, look_up_nothing
 from promptuary.evaluation.execution.replay_target import ReplayTarget
 from promptuary.evaluation.execution.runner import Runner
 from promptuary.evaluation.javascript.engine import JavaScriptEngine
@@ -23,7 +24,7 @@ from promptuary.evaluation.targets.builder import TargetBuilder
 from promptuary.evaluation.targets.permissions import TargetPermissions
 from promptuary.evaluation.targets.prompt_target import PromptRenderer, PromptTarget
 from promptuary.evaluation.targets.target import Target
-from promptuary.models.calls import ModelCaller, ModelReply, ModelRequest
+from promptuary.models.calls import ModelCaller, ModelClient, ModelReply, ModelRequest
 from promptuary.models.model_spec import ModelSpec, model_spec
 from promptuary.prompt.content import Content
 from promptuary.prompt.digest import content_from_json
@@ -79,7 +80,7 @@ class RunComponents:
             self.embed, ask, settings.code_scorers, settings.allowed_webhook_hosts, closing.callback, engine
         )
 
-    def runner(self, run: Run, suite: Suite, client: ModelCaller, dependencies: ScorerDependencies, share: int = 1) -> Runner:
+    def runner(self, run: Run, suite: Suite, client: ModelClient, dependencies: ScorerDependencies, share: int = 1) -> Runner:
         """Build the runner of a run's items.
 
         Args:
@@ -93,13 +94,15 @@ class RunComponents:
             NotFound: if the registry no longer has a version of the run.
             Invalid: if an application of the run may not be asked here, or a variable that it needs is not set.
         """
+        target = self._target(run, suite, client, dependencies, share)
         return Runner(
-            target=self._target(run, suite, client, dependencies, share),
+            target=target,
             scorers=CaseScorers.build(suite.scorers, dependencies, suite.threshold),
             concurrency=max(1, -(-run.plan.concurrency // share)),
             timeout=self.settings.case_timeout,
             clock=self.clock,
             transforms=RunTransforms.build(suite.transform, suite.model_transforms, dependencies),
+            look_up=CacheLookUp(target, client) if isinstance(target, PromptTarget) and run.plan.cache else look_up_nothing,
         )
 
     def _target(self, run: Run, suite: Suite, client: ModelCaller, dependencies: ScorerDependencies, share: int) -> Target:

@@ -160,7 +160,9 @@ class RunExecutor:
         grouped = GroupedRunner(suite, run.plan, dependencies, runner.target, self.settings.case_timeout)
         loop = ResultLoop(accounting, client, self.leases, start)
         signals.on_progress(loop.progress())
-        run_items = runner.run if self.run_remotely is None else partial(self.run_remotely, run)
+        run_items = partial(runner.run, is_stopping=signals.is_stopping)
+        if self.run_remotely is not None:
+            run_items = partial(self.run_remotely, run)
         async with accounting.closing(client), aclosing(grouped.run(run_items, signals.until_stopped(start.items))) as batches:
             await loop.consume(batches, signals)
         order = start.monitor.reached() if start.monitor else None

@@ -54,11 +54,15 @@ class ExecutionSignals:
     grace: float = 0.0
 
     def until_stopped(self, items: Iterator[WorkItem]) -> Iterator[WorkItem]:
-        """Yield the items until the process must stop; without a grace, all of them: the execution ends at once then."""
+        """Yield the items until none may be started."""
         for item in items:
-            if self.grace and self.stop.is_set():
+            if self.is_stopping():
                 return
             yield item
+
+    def is_stopping(self) -> bool:
+        """Return whether no item may be started; without a grace, the execution ends at once instead."""
+        return self.grace > 0 and self.stop.is_set()
 
 
 class ResultLoop:

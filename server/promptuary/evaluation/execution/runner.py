@@ -4,11 +4,12 @@ An error in one item is that item's result. Only an interruption from outside or
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from promptuary.core.clock import Clock
+from promptuary.evaluation.execution.item_pages import ItemPages, LookUp, look_up_nothing
 from promptuary.evaluation.execution.items.conversation_runner import ConversationRunner
 from promptuary.evaluation.execution.items.response import (
     answer_detail,
@@ -41,11 +42,12 @@ class Runner:
     Attributes:
         target: responds to the items.
         scorers: those of the suite, and those of its cases.
-        transforms: make the output that is scored of what was answered.
         concurrency: how many items are in flight at once.
         timeout: seconds for the response to one item with its retries, and again for each scorer; without waits
             for capacity.
         clock: returns the current time.
+        transforms: make the output that is scored of what was answered.
+        look_up: looks up what is cached for the items that will run next.
     """
 
     target: Target
@@ -54,17 +56,24 @@ class Runner:
     timeout: float
     clock: Clock
     transforms: RunTransforms = field(default_factory=RunTransforms)
+    look_up: LookUp = look_up_nothing
 
-    async def run(self, items: Iterable[WorkItem]) -> AsyncGenerator[list[CaseResult], None]:
+    async def run(
+        self, items: Iterable[WorkItem], is_stopping: Callable[[], bool] = lambda: False
+    ) -> AsyncGenerator[list[CaseResult], None]:
         """Run the items, and yield their results in batches as they come, in any order.
 
-        An item is taken when a worker is free, and at most `MAX_WAITING_RESULTS` results wait for the caller. There is a batch
-        at least every half second, an empty one if no result has come, so that the caller can stop. The first batches are
-        small, and each is at most twice as large as the one before. Closing the iterator cancels the items in flight.
+        An item is started when a worker is free, and at most `MAX_WAITING_RESULTS` results wait for the caller. There is a
+        batch at least every half second, an empty one if no result has come, so that the caller can stop. The first batches
+        are small, and each is at most twice as large as the one before. Closing the iterator cancels the items in flight.
+
+        Args:
+            items: in their order; two pages of them may be read before they are started.
+            is_stopping: whether no item may be started any more.
         """
         results: ResultQueue = asyncio.Queue(MAX_WAITING_RESULTS)
-        remaining = iter(items)
-        workers = [asyncio.create_task(self._work(remaining, results)) for _ in range(self.concurrency)]
+        pages = ItemPages(items, self.look_up, self.concurrency)
+        workers = [asyncio.create_task(self._work(pages, results, is_stopping)) for _ in range(self.concurrency)]
         finished = asyncio.create_task(_finish(workers, results))
         try:
             more, limit = True, FIRST_BATCH
@@ -77,12 +86,13 @@ class Runner:
             for task in (finished, *workers):
                 task.cancel()
             await asyncio.gather(finished, *workers, return_exceptions=True)
+            await pages.close()
             await self.target.close()
 
-    async def _work(self, remaining: Iterator[WorkItem], results: ResultQueue) -> None:
+    async def _work(self, pages: ItemPages, results: ResultQueue, is_stopping: Callable[[], bool]) -> None:
         """Run items until none remains or the cost limit is reached; items that were not run have no result."""
         try:
-            for item in remaining:
+            while (item := await pages.take()) is not None and not is_stopping():
                 with sensitive_calls(self._is_sensitive(item)):
                     await results.put(await self._run_item(item))
                 await asyncio.sleep(0)  # an item that waits for nothing must not delay those of the other workers

@@ -12,7 +12,7 @@ from promptuary.evaluation.conversations.message import Message, user_message
 from promptuary.evaluation.conversations.trajectory import trajectory_of
 from promptuary.evaluation.json_object import JsonObject
 from promptuary.evaluation.plan import Variant
-from promptuary.evaluation.targets.prompt_turn import TurnMessages, answer_turn, turn_messages, turn_values
+from promptuary.evaluation.targets.prompt_turn import answer_turn, turn_messages, turn_values
 from promptuary.evaluation.targets.target import TargetReply, TargetTrace
 from promptuary.models.calls import ModelCaller, ModelReply, ModelRequest
 from promptuary.prompt.errors import Invalid
@@ -31,6 +31,21 @@ class CalledModel:
 
     name: str
     config: JsonObject
+
+
+@dataclass(frozen=True)
+class PreparedCall:
+    """The call of a model for a case that is answered once.
+
+    Attributes:
+        rendered: the prompt.
+        messages: what the model receives.
+        request: with them.
+    """
+
+    rendered: RenderedPrompt
+    messages: tuple[Message, ...]
+    request: ModelRequest
 
 
 class PromptRenderer(Protocol):
@@ -56,6 +71,7 @@ class PromptTarget:
     client: ModelCaller
     prepared: Mapping[str, PreparedPrompt]
     _called_models: dict[str, CalledModel] = field(default_factory=dict, init=False, repr=False)
+    _calls_ahead: dict[tuple[str, str, int], PreparedCall] = field(default_factory=dict, init=False, repr=False)
 
     async def answer(
         self, case: Case, variant: Variant, repeat: int, trace: TargetTrace, turn: TurnContext | None = None
@@ -65,16 +81,18 @@ class PromptTarget:
         Raises:
             Invalid: for a turn that cannot be asked, or a call of a tool that the case does not answer.
         """
-        prepared, settings = self.prepared[variant.name], self._model_settings[variant.name]
-        rendered = await self._render(case, prepared, turn)
-        messages = rendered.messages or (user_message(rendered.text or ""),)
-        first = TurnMessages(messages, ()) if turn is None else turn_messages(rendered, prepared, turn)
-        trace.messages, trace.passages = first.messages, rendered.passages
-        tools = tuple(settings.tools or ())
+        prepared, tools = self.prepared[variant.name], self._tools[variant.name]
         if turn is None:
-            reply = await self.client.ask(self._request(variant, repeat, messages))
-            steps = trajectory_of([reply])
-            return TargetReply(reply, messages, rendered.passages, tools, template=prepared.content.template, trajectory=steps)
+            call = self._calls_ahead.pop((case.id, variant.name, repeat), None)
+            if call is None:
+                call = self._prepared_call(await self._render(case, prepared, None), variant, repeat)
+            trace.messages, trace.passages = call.messages, call.rendered.passages
+            reply = await self.client.ask(call.request)
+            steps, template = trajectory_of([reply]), prepared.content.template
+            return TargetReply(reply, call.messages, call.rendered.passages, tools, template=template, trajectory=steps)
+        rendered = await self._render(case, prepared, turn)
+        first = turn_messages(rendered, prepared, turn)
+        trace.messages, trace.passages = first.messages, rendered.passages
 
         async def ask(sent: Sequence[Message]) -> ModelReply:
             trace.messages = tuple(sent)
@@ -90,6 +108,22 @@ class PromptTarget:
             added=replies.added,
             trajectory=trajectory_of(replies.replies),
         )
+
+    def prepare(self, case: Case, variant: Variant, repeat: int) -> ModelRequest | None:
+        """Render the prompt for a case that `answer` will be called with soon, and return its request.
+
+        Return None where nothing can be looked up before: for a conversation, a sensitive case, a prompt that takes long to
+        render, and one that cannot be rendered, for which `answer` raises the error.
+        """
+        prepared = self.prepared[variant.name]
+        if case.is_conversation or _takes_long(prepared) or self.is_sensitive(case, variant.name):
+            return None
+        try:
+            rendered = self.renderer.render(self.project, prepared, turn_values(case, prepared, None))
+        except Exception:
+            return None
+        call = self._calls_ahead[case.id, variant.name, repeat] = self._prepared_call(rendered, variant, repeat)
+        return call.request
 
     async def close(self) -> None:
         """Release nothing: the model client has the connections."""
@@ -111,6 +145,10 @@ class PromptTarget:
             if not waiting:
                 return None
         return next((reasons[name] for name in waiting if name in reasons), None)
+
+    def _prepared_call(self, rendered: RenderedPrompt, variant: Variant, repeat: int) -> PreparedCall:
+        messages = rendered.messages or (user_message(rendered.text or ""),)
+        return PreparedCall(rendered, messages, self._request(variant, repeat, messages))
 
     def _request(self, variant: Variant, repeat: int, messages: Sequence[Message]) -> ModelRequest:
         settings = self._model_settings[variant.name]
@@ -136,15 +174,19 @@ class PromptTarget:
 
     async def _render(self, case: Case, prepared: PreparedPrompt, turn: TurnContext | None) -> RenderedPrompt:
         values = turn_values(case, prepared, turn)
-        if prepared.content.context is None and prepared.content.format != "jinja2":
-            return self.renderer.render(self.project, prepared, values)
-        # A context is embedded and searched, and Jinja may run the template author's loops: both take long.
-        return await asyncio.to_thread(self.renderer.render, self.project, prepared, values)
+        if _takes_long(prepared):
+            return await asyncio.to_thread(self.renderer.render, self.project, prepared, values)
+        return self.renderer.render(self.project, prepared, values)
 
     @cached_property
     def _model_settings(self) -> Mapping[str, ModelSettings]:
         """The model settings of each variant, by its name."""
         return {name: model_settings(prepared.content) for name, prepared in self.prepared.items()}
+
+    @cached_property
+    def _tools(self) -> Mapping[str, tuple[JsonObject, ...]]:
+        """The tools of each variant, by its name."""
+        return {name: tuple(settings.tools or ()) for name, settings in self._model_settings.items()}
 
     @cached_property
     def _sensitive_variables(self) -> Mapping[str, frozenset[str]]:
@@ -153,6 +195,11 @@ class PromptTarget:
             name: frozenset(variable for variable, definition in prepared.variables.items() if definition.sensitive)
             for name, prepared in self.prepared.items()
         }
+
+
+def _takes_long(prepared: PreparedPrompt) -> bool:
+    """Return whether to render in a thread: a context is embedded and searched, and Jinja may run its author's loops."""
+    return prepared.content.context is not None or prepared.content.format == "jinja2"
 
 
 def _first_values(case: Case, prepared: PreparedPrompt) -> JsonObject:

@@ -3,7 +3,7 @@
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -18,7 +18,7 @@ from promptuary.models.calls.pricing import CallEstimate, CallSize, PriceTable, 
 from promptuary.models.calls.rate_limit import ProviderLimits, ProviderRateLimiters, provider_rate_limiters
 from promptuary.models.calls.reply import parse_reply
 from promptuary.models.calls.request import ChatModelSource, ModelReply, ModelRequest
-from promptuary.models.calls.response_cache import ModelResponseCache, cache_key, messages_json, model_binding_json
+from promptuary.models.calls.response_cache import ModelResponseCache
 from promptuary.models.calls.retries import Retries, is_overloaded, may_be_billed, retry_after
 from promptuary.models.calls.scope import calls_are_sensitive, time_limit_paused
 from promptuary.models.calls.setup.checks import SetupChecks
@@ -86,19 +86,23 @@ class ModelClient:
             CostLimitReached: if the highest possible cost of the call does not fit under the cost limit.
             InvalidRequest: if there is a cost limit and the price of the model is not known.
         """
-        if self.budget.limit is not None and not request.config.get("max_tokens") and not self.prices.is_free(request.model):
-            request = replace(request, config={**request.config, "max_tokens": default_max_tokens(request.config)})
-        binding, messages = model_binding_json(request), messages_json(request.messages)
+        request = self._bounded(request)
         if self.cache is None or request.provider == _ECHO or request.sensitive or calls_are_sensitive():
-            return await self._call_with_retries(request, binding, messages)
-        key = cache_key(binding, messages, request.repeat)
+            return await self._call_with_retries(request)
+        key = request.cache_key
         with time_limit_paused():
             cached = await self.cache.get(key)
         if cached is not None:
             return cached if cached.cost is not None else replace(cached, cost=self._cost(request.model, cached.tokens))
-        reply = await self._call_with_retries(request, binding, messages)
+        reply = await self._call_with_retries(request)
         self.cache.put(key, request, reply)
         return reply
+
+    async def look_up(self, requests: Iterable[ModelRequest]) -> None:
+        """Look up the cached replies of requests that `ask` will be called with soon, all at once."""
+        if self.cache is not None:
+            bounded = (self._bounded(request) for request in requests)
+            await self.cache.look_up(request.cache_key for request in bounded if request.provider != _ECHO)
 
     def take_pending_writes(self, *, unused: bool = False) -> PendingWrites:
         """Return what to write with the next results; the caller must write it.
@@ -122,7 +126,14 @@ class ModelClient:
             await close_connections()
         return pending
 
-    async def _call_with_retries(self, request: ModelRequest, binding: str, messages: str) -> ModelReply:
+    def _bounded(self, request: ModelRequest) -> ModelRequest:
+        """Return a request with a limit of its reply's length where there is a cost limit."""
+        if self.budget.limit is None or request.config.get("max_tokens") or self.prices.is_free(request.model):
+            return request
+        return replace(request, config={**request.config, "max_tokens": default_max_tokens(request.config)})
+
+    async def _call_with_retries(self, request: ModelRequest) -> ModelReply:
+        binding = request.binding_json
         try:
             model = await self._bound_models.get(request, binding)
         except (InvalidRequest, ModelNotSetUp) as error:
@@ -130,7 +141,7 @@ class ModelClient:
                 raise SetupFailed(str(error)) from error
             raise
         images = count_images(request.messages)
-        size = CallSize(len(messages.encode("utf-8", "replace")) - images.size, model.binding_bytes, images.number)
+        size = CallSize(len(request.messages_json.encode("utf-8", "replace")) - images.size, model.binding_bytes, images.number)
         estimate = self.prices.estimate(request, size, limited=self.budget.limit is not None)
         retries = Retries()
         while True:

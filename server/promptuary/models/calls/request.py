@@ -1,11 +1,16 @@
 """The request and the reply of a model call, and the protocols of who provides and who calls models."""
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Protocol
 
 from promptuary.prompt.text import replace_refused
+
+CACHE_FORMAT = 1
+"""The version of cache keys and of cached bodies; a higher one makes all responses of a lower one unreachable."""
 
 
 class ChatModelSource(Protocol):
@@ -48,6 +53,31 @@ class ModelRequest:
     def server(self) -> str:
         """The address that is asked where the request has its own, else the provider: what limits of calls are about."""
         return str(self.config.get("base_url") or self.provider)
+
+    @cached_property
+    def binding_json(self) -> str:
+        """The JSON of what is bound to the model: its name, settings, tools, response format and schema.
+
+        Tools and the response format are in their order, which reaches the model. The order of the settings does not; the
+        schema is that of a judge's form, which always has one order.
+        """
+        settings = {name: self.config[name] for name in sorted(self.config) if self.config[name] is not None}
+        schema = None if self.schema is None else json.loads(json.dumps(self.schema, sort_keys=True, default=dict))
+        return _json([CACHE_FORMAT, self.model, settings, self.tools, self.response_format, schema])
+
+    @cached_property
+    def messages_json(self) -> str:
+        """The JSON of the messages, as it is digested and measured: the order within a message does not reach the model.
+
+        The order within its parts may: a tool's arguments are sent in it.
+        """
+        return _json([{key: message[key] for key in sorted(message)} for message in self.messages])
+
+    @cached_property
+    def cache_key(self) -> str:
+        """The key of the response: a digest of the binding, the messages (both as JSON) and the number of the repeat."""
+        text = f"{self.binding_json}\n{self.messages_json}\n{self.repeat}"
+        return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -110,6 +140,9 @@ def _openai_calls(calls: Sequence[Mapping[str, Any]], invalid_calls: Sequence[Ma
         {"id": call.get("id"), "type": "function", "function": {"name": call["name"], "arguments": text}}
         for call, text in arguments
     ]
+
+
+_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=dict).encode
 
 
 class ModelCaller(Protocol):

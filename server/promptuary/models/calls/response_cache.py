@@ -4,45 +4,14 @@ Errors are never cached, nor is a reply that does not fit the requested schema: 
 """
 
 import asyncio
-import hashlib
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
 from typing import Any
 
 from promptuary.models.calls.reasoning import split_reasoning
 from promptuary.models.calls.request import ModelReply, ModelRequest
 
-CACHE_FORMAT = 1
-"""The version of keys and bodies; a higher one makes all responses of a lower one unreachable."""
 _READ_LIMIT = 200
-
-
-def model_binding_json(request: ModelRequest) -> str:
-    """Return the JSON of what is bound to the model: its name, settings, tools, response format and schema.
-
-    Tools and the response format are in their order, which reaches the model. The order of the settings does not; the schema
-    is that of a judge's form, which always has one order.
-    """
-    settings = {name: request.config[name] for name in sorted(request.config) if request.config[name] is not None}
-    schema = None if request.schema is None else json.loads(json.dumps(request.schema, sort_keys=True, default=dict))
-    return _json([CACHE_FORMAT, request.model, settings, request.tools, request.response_format, schema])
-
-
-def cache_key(binding: str, messages: str, repeat: int) -> str:
-    """Compute the key of a response: a digest of the binding, the messages (both as JSON) and the number of the repeat."""
-    return hashlib.sha256(f"{binding}\n{messages}\n{repeat}".encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def messages_json(messages: Sequence[Mapping[str, Any]]) -> str:
-    """Return the JSON of messages, as it is digested and measured: the order within a message does not reach the model.
-
-    The order within its parts may: a tool's arguments are sent in it.
-    """
-    return _json([{key: message[key] for key in sorted(message)} for message in messages])
-
-
-_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=dict).encode
 
 
 class ModelResponseCache:
@@ -62,23 +31,43 @@ class ModelResponseCache:
         self._enabled = enabled
         self._lookups: dict[str, list[asyncio.Future[Mapping[str, Any] | None]]] = {}
         self._reader: asyncio.Task[None] | None = None
+        self._ahead: dict[str, Mapping[str, Any] | None] = {}  # what `look_up` has read and `get` has not taken
         self._new: dict[str, dict[str, Any]] = {}
 
     async def get(self, key: str) -> ModelReply | None:
         """Return the cached reply, with the cost and the latency that it had; None if there is none."""
         if not self._enabled:
             return None
+        body = self._ahead.pop(key) if key in self._ahead else await self._read_with_others(key)
+        return None if body is None or _lacks_refusal(body) else _reply_of(body)
+
+    async def look_up(self, keys: Iterable[str]) -> None:
+        """Read what is cached under keys that `get` will be called with soon, all at once.
+
+        Where the database does not answer, each `get` reads for itself, and raises the error.
+        """
+        missing = [key for key in dict.fromkeys(keys) if key not in self._ahead]
+        if not self._enabled or not missing:
+            return
+        try:
+            bodies = await asyncio.to_thread(self._read, missing)
+        except Exception:
+            return
+        self._ahead |= {key: bodies.get(key) or self._new.get(key) for key in missing}
+
+    async def _read_with_others(self, key: str) -> Mapping[str, Any] | None:
         lookup: asyncio.Future[Mapping[str, Any] | None] = asyncio.get_running_loop().create_future()
         self._lookups.setdefault(key, []).append(lookup)
         if self._reader is None or self._reader.done():
             self._reader = asyncio.create_task(self._read_batches())
-        body = await lookup
-        return None if body is None or _lacks_refusal(body) else _reply_of(body)
+        return await lookup
 
     def put(self, key: str, request: ModelRequest, reply: ModelReply) -> None:
         """Add a reply to what is written with the next results."""
         if request.schema is None or reply.parsed is not None:
             self._new[key] = _body_of(reply)
+            if key in self._ahead:  # an item that comes asks the same
+                self._ahead[key] = self._new[key]
 
     def take_new(self) -> Mapping[str, Mapping[str, Any]]:
         """Return the bodies to write now, by key; the caller must write them."""
