@@ -15,6 +15,8 @@ from promptuary.models.calls import ModelClient
 
 PAGE_LIMIT = 200
 """The most items in a page."""
+ITEMS_AT_ONCE = 10
+"""How many prompts are rendered before the items in flight have their turn."""
 LookUp = Callable[[Sequence[WorkItem]], Awaitable[None]]
 """Looks up the cached responses of items that will run next; never raises."""
 
@@ -29,16 +31,17 @@ class CacheLookUp:
     async def __call__(self, items: Sequence[WorkItem]) -> None:
         """Render the prompts of the items, and read what is cached for them."""
         requests = []
-        for item in items:
+        for number, item in enumerate(items, 1):
             request = self.target.prepare(item.case, item.variant, item.repeat)
             if request is not None:
                 requests.append(request)
-            await asyncio.sleep(0)  # rendering must not delay the items in flight
+            if number % ITEMS_AT_ONCE == 0:
+                await asyncio.sleep(0)
         await self.client.look_up(requests)
 
 
 async def look_up_nothing(items: Sequence[WorkItem]) -> None:
-    """Leave the items as they are."""
+    """Return at once, for items whose responses are not cached."""
 
 
 class ItemPages:

@@ -5,34 +5,29 @@ An error in one item is that item's result. Only an interruption from outside or
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from promptuary.core.clock import Clock
 from promptuary.evaluation.execution.item_pages import ItemPages, LookUp, look_up_nothing
 from promptuary.evaluation.execution.items.conversation_runner import ConversationRunner
 from promptuary.evaluation.execution.items.response import (
+    ItemOutcome,
     answer_detail,
     answer_of,
     item_error_text,
+    item_result,
     reply_detail,
     scorer_input,
-    unscored_result,
-    with_figures,
 )
+from promptuary.evaluation.execution.result_batches import ResultBatches
 from promptuary.evaluation.execution.work import WorkItem
-from promptuary.evaluation.plan import CaseResult
+from promptuary.evaluation.plan import CaseResult, ResultDetail
 from promptuary.evaluation.scorers.per_case import CaseScorers, score_output
 from promptuary.evaluation.scorers.score import OutputStages, Score, Scorer, ScorerInput, run_scorer
 from promptuary.evaluation.scorers.transforms.run_transforms import RunTransforms
 from promptuary.evaluation.targets.target import Target, TargetReply, TargetTrace
 from promptuary.models.calls import CostLimitReached, sensitive_calls, time_limit
-
-FIRST_BATCH, MAX_BATCH = 20, 320
-BATCH_SECONDS = 0.5
-MAX_WAITING_RESULTS = 2 * MAX_BATCH
-ResultQueue = asyncio.Queue[CaseResult | None]
-"""Results as they come; None is the end."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +58,7 @@ class Runner:
     ) -> AsyncGenerator[list[CaseResult], None]:
         """Run the items, and yield their results in batches as they come, in any order.
 
-        An item is started when a worker is free, and at most `MAX_WAITING_RESULTS` results wait for the caller. There is a
+        An item is started when a worker is free, and only so many results wait for the caller. There is a
         batch at least every half second, an empty one if no result has come, so that the caller can stop. The first batches
         are small, and each is at most twice as large as the one before. Closing the iterator cancels the items in flight.
 
@@ -71,16 +66,15 @@ class Runner:
             items: in their order; two pages of them may be read before they are started.
             is_stopping: whether no item may be started any more.
         """
-        results: ResultQueue = asyncio.Queue(MAX_WAITING_RESULTS)
+        results = ResultBatches()
         pages = ItemPages(items, self.look_up, self.concurrency)
         workers = [asyncio.create_task(self._work(pages, results, is_stopping)) for _ in range(self.concurrency)]
         finished = asyncio.create_task(_finish(workers, results))
         try:
-            more, limit = True, FIRST_BATCH
+            more = True
             while more:
-                batch, more = await _collect_batch(results, limit)
+                batch, more = await results.collect()
                 yield batch
-                limit = min(MAX_BATCH, 2 * len(batch)) if len(batch) == limit else limit
             await finished
         finally:
             for task in (finished, *workers):
@@ -89,7 +83,7 @@ class Runner:
             await pages.close()
             await self.target.close()
 
-    async def _work(self, pages: ItemPages, results: ResultQueue, is_stopping: Callable[[], bool]) -> None:
+    async def _work(self, pages: ItemPages, results: ResultBatches, is_stopping: Callable[[], bool]) -> None:
         """Run items until none remains or the cost limit is reached; items that were not run have no result."""
         try:
             while (item := await pages.take()) is not None and not is_stopping():
@@ -121,31 +115,26 @@ class Runner:
     ) -> CaseResult:
         """Score a response after its transforms, and build the result."""
         reply, sample = response.reply, scorer_input(item, response, stages, sensitive=self._is_sensitive(item))
-        outcome = await score_output(self.scorers, sample, self._score)
-        return replace(
-            with_figures(unscored_result(item, self.clock()), response),
-            output=sample.output,
-            passed=outcome.passed,
-            score=outcome.score,
-            metrics=outcome.metrics,
-            detail={
-                **trace.json_body(),
-                **reply_detail(reply),
-                **answer_detail(reply, sample.output),
-                "scores": outcome.labelled_scores,
-            },
-        )
+        combined = await score_output(self.scorers, sample, self._score)
+        detail: ResultDetail = {
+            **trace.json_body(),
+            **reply_detail(reply),
+            **answer_detail(reply, sample.output),
+            "scores": combined.labelled_scores,
+        }
+        outcome = ItemOutcome(detail, combined.metrics, sample.output, combined.passed, combined.score)
+        return item_result(item, outcome, response, self.clock())
 
     def _failed(self, item: WorkItem, trace: TargetTrace, error: str, response: TargetReply | None = None) -> CaseResult:
         """Build the result of an item without a response, or without an output after the transforms.
 
         Where there is a response, what was answered is shown, and what it cost is counted.
         """
-        detail, result = trace.json_body(), unscored_result(item, self.clock())
+        detail = trace.json_body()
         if response is not None:
             detail = {**detail, **reply_detail(response.reply), **answer_detail(response.reply, None)}
-            result = with_figures(result, response)
-        return replace(result, error=error, metrics=dict.fromkeys(self.scorers.metric_names_of(item.case)), detail=detail)
+        outcome = ItemOutcome(detail, dict.fromkeys(self.scorers.metric_names_of(item.case)), error=error)
+        return item_result(item, outcome, response, self.clock())
 
     def _is_sensitive(self, item: WorkItem) -> bool:
         return self.target.is_sensitive(item.case, item.variant.name)
@@ -162,24 +151,9 @@ class Runner:
             return Score.from_error(scorer.name, f"no score within {self.timeout:g} seconds")
 
 
-async def _finish(workers: Iterable["asyncio.Task[None]"], results: ResultQueue) -> None:
+async def _finish(workers: Iterable["asyncio.Task[None]"], results: ResultBatches) -> None:
     """Wait for the workers, and mark the end of the results; raise the error of a worker."""
     try:
         await asyncio.gather(*workers)
     finally:
-        await results.put(None)
-
-
-async def _collect_batch(results: ResultQueue, limit: int) -> tuple[list[CaseResult], bool]:
-    """Collect the results that come within `BATCH_SECONDS`, and return whether more can come."""
-    batch: list[CaseResult] = []
-    try:
-        async with asyncio.timeout(BATCH_SECONDS):
-            while len(batch) < limit:
-                result = await results.get() if results.empty() else results.get_nowait()
-                if result is None:
-                    return batch, False
-                batch.append(result)
-    except TimeoutError:
-        pass
-    return batch, True
+        results.end()

@@ -158,8 +158,10 @@ async def score_output(
     applied = scorers.of_case(sample.case)
     scores = [score_at_once(each.scorer, sample) for each in applied]
     waiting = [score(each.scorer, sample) for each, known in zip(applied, scores, strict=True) if known is None]
-    later = iter([await waiting[0]] if len(waiting) == 1 else await asyncio.gather(*waiting))
-    return scorers.combine(sample.case, applied, [next(later) if known is None else known for known in scores])
+    if waiting:
+        later = iter([await waiting[0]] if len(waiting) == 1 else await asyncio.gather(*waiting))
+        scores = [next(later) if known is None else known for known in scores]
+    return scorers.combine(sample.case, applied, [known for known in scores if known is not None])
 
 
 def _build_case_scorer(text: str, dependencies: ScorerDependencies | None) -> AppliedScorer:

@@ -3,8 +3,7 @@
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -90,8 +89,7 @@ class ModelClient:
         if self.cache is None or request.provider == _ECHO or request.sensitive or calls_are_sensitive():
             return await self._call_with_retries(request)
         key = request.cache_key
-        with time_limit_paused():
-            cached = await self.cache.get(key)
+        cached = await self.cache.get(key)
         if cached is not None:
             return cached if cached.cost is not None else replace(cached, cost=self._cost(request.model, cached.tokens))
         reply = await self._call_with_retries(request)
@@ -162,22 +160,16 @@ class ModelClient:
         if request.provider == _ECHO:
             return await self._send(request, chat)
         limiter, rates = self._limiter(request.server), self._rate_limiters(request.server)
-        with self._tracked():
+        task = asyncio.current_task()
+        assert task is not None
+        self._attempts.add(task)
+        try:
             with time_limit_paused():
                 await self._wait_for_capacity(limiter, rates, estimate)
             try:
                 return await self._send_accounted(request, chat, estimate)
             finally:
                 limiter.release()
-
-    @contextmanager
-    def _tracked(self) -> Iterator[None]:
-        """Keep the current task among those that `close` cancels."""
-        task = asyncio.current_task()
-        assert task is not None
-        self._attempts.add(task)
-        try:
-            yield
         finally:
             self._attempts.discard(task)
 

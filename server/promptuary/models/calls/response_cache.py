@@ -10,6 +10,7 @@ from typing import Any
 
 from promptuary.models.calls.reasoning import split_reasoning
 from promptuary.models.calls.request import ModelReply, ModelRequest
+from promptuary.models.calls.scope import time_limit_paused
 
 _READ_LIMIT = 200
 
@@ -38,7 +39,10 @@ class ModelResponseCache:
         """Return the cached reply, with the cost and the latency that it had; None if there is none."""
         if not self._enabled:
             return None
-        body = self._ahead.pop(key) if key in self._ahead else await self._read_with_others(key)
+        if key in self._ahead:
+            body = self._ahead.pop(key)
+        else:
+            body = self._new.get(key) or await self._read_with_others(key)
         return None if body is None or _lacks_refusal(body) else _reply_of(body)
 
     async def look_up(self, keys: Iterable[str]) -> None:
@@ -53,14 +57,16 @@ class ModelResponseCache:
             bodies = await asyncio.to_thread(self._read, missing)
         except Exception:
             return
-        self._ahead |= {key: bodies.get(key) or self._new.get(key) for key in missing}
+        self._ahead |= {key: self._new.get(key) or bodies.get(key) for key in missing}
 
     async def _read_with_others(self, key: str) -> Mapping[str, Any] | None:
+        """Return the body under a key, with those of other tasks in one read, whose time is not that of the model."""
         lookup: asyncio.Future[Mapping[str, Any] | None] = asyncio.get_running_loop().create_future()
         self._lookups.setdefault(key, []).append(lookup)
         if self._reader is None or self._reader.done():
             self._reader = asyncio.create_task(self._read_batches())
-        return await lookup
+        with time_limit_paused():
+            return await lookup
 
     def put(self, key: str, request: ModelRequest, reply: ModelReply) -> None:
         """Add a reply to what is written with the next results."""

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar, Token
 from types import TracebackType
 
@@ -98,10 +98,18 @@ def time_limit_paused() -> _Pause:
     return _Pause(_time_limit.get())
 
 
+def sensitive_calls(sensitive: bool) -> AbstractContextManager[None]:
+    """Mark all calls of the block, those of tasks that it starts included, as sensitive: their responses are not cached.
+
+    Args:
+        sensitive: whether to mark them; if not, the block changes nothing.
+    """
+    return _marked_calls() if sensitive else nullcontext()
+
+
 @contextmanager
-def sensitive_calls(sensitive: bool) -> Iterator[None]:
-    """Mark all calls of the block, those of tasks that it starts included, as sensitive: their responses are not cached."""
-    token = _sensitive.set(sensitive or _sensitive.get())
+def _marked_calls() -> Iterator[None]:
+    token = _sensitive.set(True)
     try:
         yield
     finally:

@@ -19,13 +19,14 @@ from promptuary.evaluation.conversations.transcript import transcript
 from promptuary.evaluation.conversations.turn import Turn
 from promptuary.evaluation.execution.items.conversation_score import ConversationScore, score_conversation
 from promptuary.evaluation.execution.items.response import (
+    ItemOutcome,
     answer_detail,
     answer_of,
     item_error_text,
+    item_result,
     reply_detail,
     response_output,
     scorer_input,
-    unscored_result,
 )
 from promptuary.evaluation.execution.work import WorkItem
 from promptuary.evaluation.plan import CaseResult, ResultDetail, TurnDetail
@@ -186,8 +187,7 @@ class ConversationRunner:
         replies = progress.replies
         tokens: Mapping[str, int] = summed_tokens(replies) or {}
         return replace(
-            unscored_result(item, self.clock()),
-            detail=self._detail(progress, scores),
+            item_result(item, ItemOutcome(self._detail(progress, scores), metrics={}), None, self.clock()),
             latency_ms=_latency(progress),
             tokens_input=tokens.get("input"),
             tokens_output=tokens.get("output"),

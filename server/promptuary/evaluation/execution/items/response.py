@@ -1,6 +1,7 @@
 """What the results of items share: what scorers get of a response, what is shown of it, and the texts of errors."""
 
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
 from promptuary.core.errors import PromptuaryError
@@ -66,33 +67,48 @@ def reply_detail(reply: ModelReply) -> ResultDetail:
     return detail
 
 
-def unscored_result(item: WorkItem, at: datetime) -> CaseResult:
-    """Return a result without an output, figures and a verdict; what is known is put in."""
+@dataclass(frozen=True)
+class ItemOutcome:
+    """What an item came to, beside what its response took and cost.
+
+    Attributes:
+        detail: what people look at.
+        metrics: each scorer's score; None where it is not known.
+        output: that was scored; None where there is none.
+        passed: the verdict; None where it is not known.
+        score: the weighted mean of the scores; None where it is not known.
+        error: why there is no output.
+    """
+
+    detail: ResultDetail
+    metrics: Mapping[str, float | None]
+    output: str | None = None
+    passed: bool | None = None
+    score: float | None = None
+    error: str | None = None
+
+
+def item_result(item: WorkItem, outcome: ItemOutcome, response: TargetReply | None, at: datetime) -> CaseResult:
+    """Return the result of an item that was answered once, or not at all."""
+    tokens: Mapping[str, int] = (response and response.reply.tokens) or {}
+    latency = response.latency_ms if response else None
     return CaseResult(
         ordinal=item.ordinal,
         case=item.case.id,
         variant=item.variant.name,
         repeat=item.repeat,
-        output=None,
-        passed=None,
-        score=None,
-        metrics={},
-        error=None,
-        detail={},
+        output=outcome.output,
+        passed=outcome.passed,
+        score=outcome.score,
+        metrics=outcome.metrics,
+        error=outcome.error,
+        detail=outcome.detail,
         at=at,
-    )
-
-
-def with_figures(result: CaseResult, response: TargetReply) -> CaseResult:
-    """Return a result with what its response took and cost."""
-    reply, tokens = response.reply, response.reply.tokens or {}
-    return replace(
-        result,
-        latency_ms=None if response.latency_ms is None else round(response.latency_ms, 1),
+        latency_ms=None if latency is None else round(latency, 1),
         tokens_input=tokens.get("input"),
         tokens_output=tokens.get("output"),
-        cost=reply.cost,
-        cached=reply.cached,
+        cost=response.reply.cost if response else None,
+        cached=response.reply.cached if response else False,
     )
 
 
