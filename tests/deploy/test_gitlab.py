@@ -12,7 +12,6 @@ from paths import ROOT
 pytestmark = [
     pytest.mark.acceptance,
     # MLflow calls SQLAlchemy in a way that its newest release is going to remove.
-    pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning"),
 ]
 FILE = ROOT / "deploy" / "gitlab" / "promptuary.gitlab-ci.yml"
 JOB: dict[str, Any] = yaml.safe_load(FILE.read_text())[".promptuary"]

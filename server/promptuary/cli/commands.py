@@ -114,6 +114,7 @@ COMMANDS = (
     LazyCommand("label", "registry.labels", "app", _REGISTRY, "Move, split and remove labels, and read their history."),
     LazyCommand("context", "context", "app", "Context", "Collections of documents from which prompts retrieve passages."),
     LazyCommand("eval", "evaluation.runs", "app", _EVALUATION, "Run suites and read their results."),
+    LazyCommand("dataset", "evaluation.datasets", "app", _EVALUATION, "Datasets of the registry, and their cases as a file."),
     LazyCommand("feedback", "traffic.feedback", "app", _EVALUATION, "Feedback on versions in production."),
     LazyCommand("review", "review.commands", "app", _EVALUATION, "Review queues."),
     LazyCommand(

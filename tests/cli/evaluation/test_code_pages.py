@@ -11,7 +11,7 @@ from cli.conftest import Run
 from paths import ROOT
 
 # MLflow calls SQLAlchemy in a way that its newest release is going to remove.
-pytestmark = [pytest.mark.process, pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning")]
+pytestmark = pytest.mark.process
 BLOCK = re.compile(r"^```(?:yaml|js|json)\n(?:#|//) (\S+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
 

@@ -11,11 +11,7 @@ from cli.evaluation.conftest import gate_at_least
 
 Write = Callable[[str, str], Path]
 # MLflow calls SQLAlchemy in a way that its newest release is going to remove.
-pytestmark = [
-    pytest.mark.process,
-    pytest.mark.usefixtures("mlflow_database"),
-    pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning"),
-]
+pytestmark = [pytest.mark.process, pytest.mark.usefixtures("mlflow_database")]
 
 
 @pytest.fixture

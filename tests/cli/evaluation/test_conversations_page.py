@@ -17,7 +17,7 @@ PAGE = (ROOT / "docs" / "conversations.md").read_text(encoding="utf-8")
 BLOCKS = {form: re.findall(rf"```{form}\n(.*?)```", PAGE, re.S) for form in ("yaml", "json")}
 PROMPT, DESK, BOT = BLOCKS["yaml"]
 CASES, SMALL_TALK = BLOCKS["json"]
-pytestmark = [pytest.mark.process, pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning")]
+pytestmark = pytest.mark.process
 
 
 @pytest.fixture(scope="module")

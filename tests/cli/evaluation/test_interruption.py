@@ -16,7 +16,7 @@ from doubles.stub_model import Reaction, StubModelServer
 
 Write = Callable[[str, str], Path]
 # MLflow calls SQLAlchemy in a way that its newest release is going to remove.
-pytestmark = [pytest.mark.process, pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning")]
+pytestmark = pytest.mark.process
 CASES, ANSWERED, WAIT = 12, 5, 60.0
 
 

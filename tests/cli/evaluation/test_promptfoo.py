@@ -19,7 +19,7 @@ IN_ANOTHER_ORDER = {
 }
 FILES = sorted(path.name for path in CONFIGS.iterdir() if path.is_dir() and not path.name.startswith("_"))
 # MLflow calls SQLAlchemy in a way that its newest release is going to remove.
-pytestmark = [pytest.mark.process, pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning")]
+pytestmark = pytest.mark.process
 
 
 @pytest.fixture

@@ -19,11 +19,7 @@ from promptuary.evaluation.runs.service import RunService
 from promptuary.evaluation.runs.store import RunState
 
 # MLflow calls SQLAlchemy in a way that its newest release is going to remove.
-pytestmark = [
-    pytest.mark.process,
-    pytest.mark.usefixtures("mlflow_database"),
-    pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning"),
-]
+pytestmark = [pytest.mark.process, pytest.mark.usefixtures("mlflow_database")]
 
 
 def submit_half_finished_run(data_dir: Path, lease: timedelta) -> str:

@@ -21,11 +21,7 @@ from promptuary.statistics.verdict import Verdict
 Write = Callable[[str, str], Path]
 UseServer = Callable[..., Mapping[str, str]]
 # MLflow calls SQLAlchemy in a way that its newest release is going to remove.
-pytestmark = [
-    pytest.mark.process,
-    pytest.mark.usefixtures("mlflow_database"),
-    pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning"),
-]
+pytestmark = [pytest.mark.process, pytest.mark.usefixtures("mlflow_database")]
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from promptuary.evaluation.runs.request import RunRequest
 
 Write = Callable[[str, str], Path]
 # MLflow calls SQLAlchemy in a way that its newest release is going to remove.
-pytestmark = [pytest.mark.process, pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning")]
+pytestmark = pytest.mark.process
 PRICE = 1000.0
 
 

@@ -14,7 +14,7 @@ from paths import ROOT
 PAGE = (ROOT / "docs" / "targets.md").read_text(encoding="utf-8")
 BLOCKS = {form: re.findall(rf"```{form}\n(.*?)```", PAGE, re.S) for form in ("yaml", "json", "jsonl", "python", "sh")}
 SUITES = {block.split("\n", 1)[0].removeprefix("name: "): block for block in BLOCKS["yaml"]}
-pytestmark = [pytest.mark.process, pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning")]
+pytestmark = pytest.mark.process
 
 
 @pytest.fixture(scope="module")

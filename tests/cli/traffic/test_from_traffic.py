@@ -51,6 +51,35 @@ def test_sampled_calls_become_a_dataset(run: Run) -> None:
     assert (added["version"], added["added"], added["present"]) == (1, 0, 3)
 
 
+@pytest.mark.usefixtures("sampled")
+def test_a_dataset_made_of_traffic_is_written_as_a_file_for_suites(run: Run, tmp_path: Path) -> None:
+    run("traffic", "to-dataset", "word", "real", "--since", "1d")
+    file = tmp_path / "datasets" / "real.jsonl"
+    result = run("dataset", "get", "real", "-o", str(file))
+    assert (result.code, result.err.strip()) == (0, f"{file}: 3 cases of real v1")
+    cases = {case["id"]: case for case in map(json.loads, file.read_text(encoding="utf-8").splitlines())}
+    assert cases["call-1"]["vars"] == {"text": "yes"}
+    assert cases["call-1"]["weight"] == pytest.approx(10)
+    assert run("dataset", "get", "real").out == file.read_text(encoding="utf-8")
+    assert [row.split("\t")[:3] for row in run("dataset", "list").out.splitlines()[1:]] == [["real", "1", "3"]]
+
+
+@pytest.mark.usefixtures("sampled", "mlflow_in_this_process")
+def test_a_suite_on_that_file_stores_no_other_version(run: Run, tmp_path: Path) -> None:
+    run("traffic", "to-dataset", "word", "real", "--since", "1d")
+    run("dataset", "get", "real", "-o", str(tmp_path / "real.jsonl"))
+    (tmp_path / "real.yaml").write_text(json.dumps(SUITE | {"gate": []}), encoding="utf-8")
+    assert run("eval", "run", str(tmp_path / "real.yaml"), "--candidate", "1").code == 0
+    assert json.loads(run("dataset", "list", "--json").out)[0]["version"] == 1
+
+
+def test_a_dataset_is_written_as_json_lines_only(run: Run, tmp_path: Path) -> None:
+    result = run("dataset", "get", "real", "-o", str(tmp_path / "real.csv"))
+    assert (result.code, "name a file that ends in .jsonl or .ndjson, not real.csv" in result.err) == (64, True)
+    assert run("dataset", "get", "real", "-o", str(tmp_path / "real.jsonl")).code == 64
+    assert list(tmp_path.glob("*.jsonl")) == []
+
+
 @pytest.fixture
 def mlflow_in_this_process(data_dir: Path, mlflow_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Put MLflow's database into the data directory, and deliver nothing to it."""
@@ -60,7 +89,6 @@ def mlflow_in_this_process(data_dir: Path, mlflow_file: Path, monkeypatch: pytes
 
 @pytest.mark.process
 @pytest.mark.usefixtures("sampled", "mlflow_in_this_process")
-@pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning")
 def test_a_suite_runs_on_sampled_calls(run: Run, write: Callable[[str, str], Path], tmp_path: Path) -> None:
     write("evals/real.jsonl", json.dumps({"id": "c1", "vars": {"text": "yes"}}))
     suite = write("evals/real.yaml", json.dumps(SUITE))

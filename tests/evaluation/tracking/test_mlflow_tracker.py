@@ -23,7 +23,7 @@ from promptuary.evaluation.tracking.topic import TRACKING_TOPIC
 Make = Callable[..., Any]
 Open = Callable[[], AbstractContextManager[Any]]
 # MLflow calls SQLAlchemy in a way that a later release of SQLAlchemy removes.
-pytestmark = [pytest.mark.process, pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning")]
+pytestmark = pytest.mark.process
 GATE = [{"metric": "exact", "not_worse_than": "production", "by": 0.05}]
 
 

@@ -57,6 +57,8 @@ def to_dataset(
         return
     for line in _lines(added):
         print_line(line)
+    if added["cases"]:
+        print_line(f"  as a file for suites: promptuary dataset get {added['dataset']} -o {added['dataset']}.jsonl")
 
 
 def _lines(added: Any) -> list[str]:
