@@ -237,3 +237,50 @@ def test_a_queue_without_labels_and_without_disagreements_says_so(open_page: Any
 def test_without_a_queue_the_page_names_the_command(open_page: Any, responses: dict[str, Any], page_text: Any) -> None:
     responses["/v1/queues"] = page_of([])
     assert "promptuary review open" in page_text(open_page("agreement", scopes=LEAD))
+
+
+SHARE_OF_PAIRS = {"estimate": 0.6, "low": 0.4, "high": 0.8, "level": 0.95, "method": "wilson", "n": 20, "clusters": 10}
+BIAS = {"choices": 20, "ties": 2, "swapped": 10, "left": SHARE_OF_PAIRS, "favours": None, "reason": None}
+PAIR_RESPONSES = {
+    "/v1/queues/triage/ranking": {
+        "variants": [
+            {"variant": "v2", "wins": 12, "losses": 8, "ties": 2, "strength": 1.2, "low": 0.8, "high": 1.9},
+            {"variant": "v1", "wins": 8, "losses": 12, "ties": 2, "strength": None, "low": None, "high": None},
+        ],
+        "preferences": [{"first": "v2", "second": "v1", "share": SHARE_OF_PAIRS}],
+        "reason": None,
+        "comparisons": 22,
+        "level": 0.95,
+        "smoothed": 0.0,
+    },
+    "/v1/queues/triage/position-bias": {
+        "overall": BIAS,
+        "reviewers": {"key:ann": {**BIAS, "favours": "left"}},
+        "repeated": {"pairs": 4, "consistent": 3, "left": 1, "right": 0, "tied_once": 0, "consistency": None},
+    },
+}
+
+
+def test_pairs_show_strengths_and_whether_the_side_decided(
+    open_page: Any, responses: dict[str, Any], page_text: Callable[[Any], str]
+) -> None:
+    better = {**LABEL, "name": "better", "title": "Better", "type": "preference", "options": ["first", "second", "tie"]}
+    responses |= PAIR_RESPONSES
+    responses["/v1/queues/triage/agreement"] = {**AGREEMENT, "labels": [LABEL, better]}
+    disputed = {
+        **DISAGREEMENT,
+        "differing": ["better"],
+        "payload": {"sides": {"left": {"output": "a"}, "right": {"output": "b"}}},
+    }
+    responses["/v1/queues/triage/disagreements"] = page_of([disputed])
+    page = open_page("agreement", scopes=("review:read", "review:manage", "review:adjudicate"), queue="triage")
+    tables = "\n".join(element.value.to_string() for element in page.dataframe)
+    assert "1.200" in tables
+    assert "[0.800, 1.900]" in tables
+    assert "the left side is favoured" in tables
+    assert "v2 is preferred over v1 in 0\\.600" in page_text(page)
+    assert [button.label for button in page.button if button.label in ("left", "right", "tie", "first")] == [
+        "left",
+        "right",
+        "tie",
+    ]

@@ -80,7 +80,7 @@ def test_a_queues_address_shows_its_card_for_this_reviewer(sqlite: Any, app_test
 
 def test_the_list_of_queues_leads_into_one(sqlite: Any, app_test: Any, queue: str, key: Any) -> None:
     page = app_test(key("reviewer"))
-    assert "0 of 2 decided" in "".join(element.value for element in page.caption)
+    assert "0 of 2 complete" in "".join(element.value for element in page.caption)
     next(element for element in page.button if element.label == "Start").click().run()
     assert card(page)["queue"] == queue
     assert page.query_params["queue"] == queue

@@ -15,6 +15,9 @@ CORRECTION = {
     "input": {"ticket": "late"},
     "output": "![x](http://elsewhere.test/x.png) a card",
     "correction": "a new card",
+    "expected": "an old card",
+    "decided": "reject",
+    "others": [{"decision": "approve", "labels": {}, "comment": "it is fine"}],
     "comment": "it was lost",
     "reviewer": "key:ann",
     "reviewer_id": "service:a",
@@ -50,15 +53,17 @@ def sent(requests: Requests) -> list[Any]:
 def test_corrections_are_shown_with_where_they_come_from(open_page: Any, page_text: Any) -> None:
     page = open_page("agreement", scopes=EDITOR, queue="triage")
     text = page_text(page)
-    assert r"decision 37 · by ann · on 2026\-03\-02 12\:00 UTC · item 5f0c · it was lost" in text
+    assert r"reject by ann · on 2026\-03\-02 12\:00 UTC · decision 37 · it was lost" in text
     assert ":green-background[new" in text
     assert "![x](" not in text
-    assert "**6a1d**" in text
+    assert "**c7** · late" in text
+    assert "an old card" in text
+    assert r"Others decided\: approve \(it is fine\)\. They do not agree with this reviewer." in text
 
 
 def test_a_lead_accepts_chosen_corrections_with_a_reason(open_page: Any, requests: Requests, page_text: Any) -> None:
     page = open_page("agreement", scopes=LEAD, queue="triage")
-    assert [box.label for box in page.checkbox] == ["**c7**", "**c9**"]
+    assert [box.label for box in page.checkbox] == ["**c7** · late", "**c9** · late"]
     page.checkbox(key="gold.37").check()
     page.selectbox(key="gold.dataset.triage").set_value("tickets")
     page.text_area(key="gold.reason.triage").set_value("checked with the desk")

@@ -141,3 +141,57 @@ def test_queues_are_read_once_the_form_is_open(open_page: Any, requests: Request
     assert [request for request in requests if request.url.path == "/v1/queues"] == []
     open_form(page, queue=None)
     assert [request for request in requests if request.url.path == "/v1/queues"] != []
+
+
+JUDGES = {
+    "decided": "pass",
+    "verdict": "pass",
+    "judges": [{"metric": "polite", "model": "m", "state": "valid"}],
+    "corrections": [],
+}
+
+
+def judge_run(responses: dict[str, Any]) -> None:
+    """Make the run one with a judge."""
+    detail = responses[f"/v1/runs/{RUN}"]
+    responses[f"/v1/runs/{RUN}"] = {**detail, "summary": {**detail["summary"], "judges": JUDGES["judges"]}}
+    responses[f"/v1/runs/{RUN}/corrections"] = JUDGES
+
+
+def test_a_slice_of_a_judged_run_asks_which_judge_it_measures(
+    open_page: Any, requests: Requests, responses: dict[str, Any]
+) -> None:
+    judge_run(responses)
+    responses["/v1/queues"] = page_of([{**QUEUE, "decisions": [{"value": "fine"}, {"value": "approve"}]}])
+    responses["/v1/queues/triage"] = QUEUE
+    page = open_form(open_page("runs", scopes=EDITOR, run=RUN))
+    page.selectbox(key=f"{FORM}.only").set_value("slice").run()
+    assert page.selectbox(key=f"{FORM}.judge").options == ["polite", "No judge"]
+    page.multiselect(key=f"{FORM}.passes.triage").set_value(["fine", "approve"]).run()
+    click_button(page, "Send to review")
+    assert sent(requests)[0] == ("PUT", "/v1/queues/triage", {"judge": {"metric": "polite", "passes": ["fine", "approve"]}})
+
+
+def test_a_slice_that_measures_no_judge_is_told_so(
+    open_page: Any, requests: Requests, responses: dict[str, Any], page_text: Any
+) -> None:
+    judge_run(responses)
+    page = open_form(open_page("runs", scopes=EDITOR, run=RUN))
+    page.selectbox(key=f"{FORM}.only").set_value("slice").run()
+    page.selectbox(key=f"{FORM}.judge").set_value("No judge").run()
+    assert "do not count for polite" in page_text(page)
+    click_button(page, "Send to review")
+    assert [method for method, _, _ in sent(requests)] == ["POST"]
+
+
+def test_a_queue_that_names_its_judge_keeps_it(
+    open_page: Any, requests: Requests, responses: dict[str, Any], page_text: Any
+) -> None:
+    judge_run(responses)
+    named = {**QUEUE, "source": {"judge": {"metric": "polite", "passes": ["fine"]}}}
+    responses["/v1/queues"] = page_of([named])
+    page = open_form(open_page("runs", scopes=EDITOR, run=RUN))
+    page.selectbox(key=f"{FORM}.only").set_value("slice").run()
+    assert "measure the judge of polite" in page_text(page)
+    click_button(page, "Send to review")
+    assert [method for method, _, _ in sent(requests)] == ["POST"]

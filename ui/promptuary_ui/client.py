@@ -13,6 +13,7 @@ from promptuary_ui.wire.base import Page
 from promptuary_ui.wire.caller import Caller
 from promptuary_ui.wire.deliveries import ParkedMessage
 from promptuary_ui.wire.judges import Calibration, Corrections, Judge
+from promptuary_ui.wire.preferences import PositionBias, Ranking
 from promptuary_ui.wire.prompts import Diff, LabelMove, LabelRemoval, Prompt, Version
 from promptuary_ui.wire.review import AddedItems, Dataset, OutputCorrection, Queue
 from promptuary_ui.wire.runs import Distribution, Result, Run, RunComparison, Suite
@@ -112,6 +113,10 @@ class Api:
         """Create a queue with the API's own decisions."""
         self._call("PUT", f"/v1/queues/{_path_segment(name)}", json={"instructions": instructions})
 
+    def set_judge(self, queue: str, judge: Mapping[str, Any]) -> None:
+        """Declare which judge a queue's labels measure; everything else of the queue stays. The body is the API's."""
+        self._call("PUT", f"/v1/queues/{_path_segment(queue)}", json={"judge": dict(judge)})
+
     def fill_queue(self, name: str, body: Mapping[str, Any]) -> AddedItems:
         """Add a run's results to a queue; the body is the API's. With very many results this may take minutes."""
         path = f"/v1/queues/{_path_segment(name)}/items"
@@ -138,6 +143,16 @@ class Api:
     def agreement(self, queue: str) -> Agreement:
         """Return how far the reviewers of a queue agree; with very many items this may take longer than other calls."""
         return self._read(Agreement, "GET", f"/v1/queues/{_path_segment(queue)}/agreement", timeout=COMPARISON_TIMEOUT)
+
+    def ranking(self, queue: str, field: str) -> Ranking:
+        """Return the strengths of a queue's variants by one of its preferences."""
+        path = f"/v1/queues/{_path_segment(queue)}/ranking"
+        return self._read(Ranking, "GET", path, params={"field": field}, timeout=COMPARISON_TIMEOUT)
+
+    def position_bias(self, queue: str, field: str) -> PositionBias:
+        """Return how often the left side was preferred in a queue of pairs."""
+        path = f"/v1/queues/{_path_segment(queue)}/position-bias"
+        return self._read(PositionBias, "GET", path, params={"field": field}, timeout=COMPARISON_TIMEOUT)
 
     def disagreements(self, queue: str, state: str, limit: int = 50, cursor: str | None = None) -> Page[Disagreement]:
         """List a page of the items on which reviewers disagree; `state` is `open`, `adjudicated` or `all`."""

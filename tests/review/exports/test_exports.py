@@ -38,7 +38,7 @@ def test_json_lines_have_decisions_payloads_and_the_label_that_counts(api: Any, 
     ]
     assert [row["final"] for row in rows[:3]] == [
         {"decision": {"value": "approve", "origin": "agreed"}},
-        {"decision": {"value": "unsure", "origin": "adjudicated"}},
+        {"decision": {"value": "unsure", "origin": "adjudicated", "reason": "both are right", "settled_by": "key:lea"}},
         {},
     ]
     assert rows[0]["comment"] == FORMULA  # data stay data
@@ -53,6 +53,12 @@ def test_csv_has_the_same_rows_and_no_formula(api: Any, decided: str, lead: Head
     assert list(rows[0])[:6] == ["item", "source", "reviewer", "decision", "comment", "at"]
     assert [row["final.decision"] for row in rows] == ["approve", "unsure", ""] * 2
     assert [row["final.decision.origin"] for row in rows[:3]] == ["agreed", "adjudicated", ""]
+    assert [(row["final.decision.reason"], row["final.decision.settled_by"]) for row in rows[:3]] == [
+        ("", ""),
+        ("both are right", "key:lea"),
+        ("", ""),
+    ]
+    assert "case" in rows[0]
     assert rows[0]["comment"] == "'" + FORMULA
     assert rows[0]["probability"] == "1.0"
 

@@ -153,6 +153,9 @@ def test_corrections_are_listed_until_and_after_they_are_gold(
         ("two", "said of two", "best", False),
         ("two", "said of two", "best", False),
     ]
+    assert {row["decided"] for row in listed} == {"reject"}
+    assert all(row["input"] and "expected" in row for row in listed)
+    assert [row["others"] for row in listed] == [[], [], []]
 
 
 @pytest.mark.parametrize("chosen", ["nothing corrected", "accepted", "twice"])

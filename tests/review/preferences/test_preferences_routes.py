@@ -142,3 +142,25 @@ def test_an_erased_version_leaves_its_side_of_a_pair(api: Any, author: Headers, 
     assert erased.status_code == 200, erased.text
     claim = api.post("/v1/queues/pairs/claims", headers=bearer("reviewer")).json()
     assert sorted(str(side["output"]) for side in claim["item"]["sides"].values()) == ["None", "said of one"]
+
+
+def test_who_settles_a_pair_does_not_learn_which_output_is_first(
+    api: Any, author: Headers, open_pairs: Any, prefer: Prefer, bearer: Any
+) -> None:
+    queue = open_pairs(slots=2)
+    prefer(bearer("reviewer"), lambda claim: "left" if "one" in str(claim["item"]["sides"]["left"]["output"]) else "right")
+    prefer(bearer("reviewer"), lambda claim: "tie")
+    lead = bearer("lead")
+    listed = api.get(f"{queue}/disagreements", headers=lead).json()["items"]
+    exported = {row["item"]: row for row in api.get(f"{queue}/export", headers=lead).json()["items"] if row["decision"]}
+    assert listed
+    for item in listed:
+        assert set(item["payload"]["sides"]) == {"left", "right"}
+        assert item["source"] == item["item"]
+        assert {review["labels"]["better"] for review in item["reviews"]} <= {"left", "right", "tie"}
+        body = {"item": item["item"], "labels": {"better": "left"}, "reason": "clearer"}
+        (settled,) = api.post(f"{queue}/adjudications", json=body, headers=lead).json()["items"]
+        assert settled["value"] in ("first", "second")
+    again = api.get(f"{queue}/disagreements?state=adjudicated", headers=lead).json()["items"]
+    assert [item["adjudications"][0]["value"] for item in again] == ["left"] * len(listed)
+    assert set(exported) >= {item["item"] for item in listed}

@@ -9,18 +9,23 @@ from promptuary_ui import session
 from promptuary_ui.client import ApiError
 from promptuary_ui.components import pager
 from promptuary_ui.components.number_format import format_count
-from promptuary_ui.components.text import escape_markdown, format_time, format_value
+from promptuary_ui.components.review_item import name_item
+from promptuary_ui.components.text import escape_markdown, format_time, format_value, shorten_data, show_block
 from promptuary_ui.components.text_comparison import show_side_by_side
 from promptuary_ui.wire.review import OutputCorrection
 
 PAGE_SIZE = 10
 _REFUSAL = "corrections.refusal"
+_ACCEPTED = "corrections.accepted"
 _PAGE = "corrections.page"
 
 
 def show_corrections(queue: str) -> None:
     """Show the corrections of a queue, page by page; a lead chooses some of a page, and accepts them with a reason."""
     st.subheader("Corrections", anchor=False)
+    accepted = st.session_state.pop(_ACCEPTED, None)
+    if accepted:
+        st.success(escape_markdown(accepted), icon=":material/verified:")
     page = session.api().output_corrections(queue, PAGE_SIZE, pager.current_cursor(_PAGE, queue))
     if not page.items:
         st.caption("No reviewer has corrected an output of this queue.")
@@ -39,21 +44,42 @@ def _show_rows(corrections: Sequence[OutputCorrection], *, may_accept: bool) -> 
     for correction in corrections:
         with st.container(border=True):
             with st.container(horizontal=True, vertical_alignment="center"):
-                title = f"**{escape_markdown(correction.case or correction.item)}**"
+                title = name_item(correction.case, correction.input or correction.output, correction.item)
                 if may_accept and not correction.accepted:
                     st.checkbox(title, key=_checkbox(correction), width="content")
                 else:
                     st.markdown(title, width="content")
                 if correction.accepted:
                     st.badge("gold", icon=":material/check:", color="green")
+            _show_contents(correction)
             show_side_by_side(format_value(correction.output or ""), correction.correction or "", ("Output", "Correction"))
             origin = [
-                f"decision {correction.decision}",
-                f"by {correction.reviewer.removeprefix('key:')}",
+                f"{correction.decided or 'decided'} by {correction.reviewer.removeprefix('key:')}",
                 f"on {format_time(correction.at)}",
-                f"item {correction.item}",
+                f"decision {correction.decision}",
             ]
             st.caption(escape_markdown(" · ".join([*origin, *([correction.comment] if correction.comment else [])])))
+            _show_others(correction)
+
+
+def _show_contents(correction: OutputCorrection) -> None:
+    """Show the input, and the expected value that the correction replaces."""
+    for title, value in (("Input", correction.input), ("Expected so far", correction.expected)):
+        if value is not None:
+            st.caption(title)
+            show_block(shorten_data(format_value(value)))
+
+
+def _show_others(correction: OutputCorrection) -> None:
+    """Show what others decided about the item; where one of them decided otherwise, with a warning."""
+    if not correction.others:
+        return
+    labels = [f"{other.decision} ({other.comment})" if other.comment else other.decision for other in correction.others]
+    text = escape_markdown(f"Others decided: {'; '.join(labels)}.")
+    if any(other.decision != correction.decided for other in correction.others):
+        st.warning(f"{text} They do not agree with this reviewer.", icon=":material/warning:")
+    else:
+        st.caption(text)
 
 
 def _show_acceptance(queue: str, corrections: Sequence[OutputCorrection]) -> None:
@@ -89,7 +115,7 @@ def _accept(queue: str, corrections: Sequence[OutputCorrection]) -> None:
         return
     st.session_state[_reason(queue)] = ""
     counted = f"{format_count(len(chosen))} {'correction is' if len(chosen) == 1 else 'corrections are'}"
-    session.set_notice(f"{counted} gold in version {version.version} of {dataset}.")
+    st.session_state[_ACCEPTED] = f"{counted} gold in version {version.version} of {dataset}."
 
 
 def _checkbox(correction: OutputCorrection) -> str:

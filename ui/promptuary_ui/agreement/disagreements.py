@@ -9,19 +9,26 @@ import streamlit as st
 from promptuary_ui import session
 from promptuary_ui.client import ApiError
 from promptuary_ui.components import pager
+from promptuary_ui.components.review_item import name_item
 from promptuary_ui.components.text import escape_markdown, format_time, format_value, shorten_data, show_block
 from promptuary_ui.wire.agreement import Disagreement, LabelAgreement
 
 PAGE_SIZE = 10
 STATES = {"Open": "open", "Adjudicated": "adjudicated", "All": "all"}
+_SETTLED = "agreement.settled"
 _REFUSED = "agreement.refused"
 """Where the form whose adjudication was refused is stored, with the message."""
+_SIDES = ("left", "right", "tie")
+"""The sides of a pair as the API shows them here, in an order that is drawn for each pair."""
 _PARTS = (("input", "Input"), ("output", "Output"), ("expected", "Expected"))
 
 
 def show_disagreements(queue: str, labels: Sequence[LabelAgreement]) -> None:
     """Show the disagreements of a queue, page by page."""
     st.subheader("Disagreements", anchor=False)
+    settled = st.session_state.pop(_SETTLED, None)
+    if settled:
+        st.success(escape_markdown(settled), icon=":material/gavel:")
     chosen = st.segmented_control(
         "Which disagreements", list(STATES), default="Open", key=f"state.{queue}", label_visibility="collapsed", required=True
     )
@@ -48,7 +55,10 @@ def show_disagreements(queue: str, labels: Sequence[LabelAgreement]) -> None:
 def _show_disagreement(queue: str, disagreement: Disagreement, labels: Mapping[str, LabelAgreement]) -> None:
     with st.container(border=True, key=f"disagreement-{disagreement.item}"):
         titles = ", ".join(_title(name, labels) for name in disagreement.differing)
-        st.markdown(f"**{escape_markdown(disagreement.source)}** differs in: {escape_markdown(titles)}")
+        payload = disagreement.payload
+        case = payload.get("case") if isinstance(payload.get("case"), str) else None
+        name = name_item(case, payload.get("input") or payload.get("output"), disagreement.item)
+        st.markdown(f"{name}  \ndiffers in: {escape_markdown(titles)}")
         _show_payload(disagreement.payload)
         rows = [
             {
@@ -77,7 +87,7 @@ def _show_disagreement(queue: str, disagreement: Disagreement, labels: Mapping[s
 def _show_payload(payload: Mapping[str, Any]) -> None:
     sides = payload.get("sides")
     for name, side in sides.items() if isinstance(sides, dict) else ():
-        st.caption(f"{name.capitalize()} output")
+        st.caption(name.capitalize())
         show_block(shorten_data(format_value(side.get("output", side) if isinstance(side, dict) else side)))
     for name, title in _PARTS:
         value = payload.get(name)
@@ -113,6 +123,8 @@ def _show_form(queue: str, disagreement: Disagreement, labels: Mapping[str, Labe
 
 def _candidates(disagreement: Disagreement, label: LabelAgreement | None, name: str) -> list[Any]:
     """Return the values to choose from: all options of a label with one value, else what the reviewers gave."""
+    if label is not None and label.type == "preference":
+        return list(_SIDES)
     if label is not None and label.options and label.level in ("nominal", "ordinal"):
         return list(label.options)
     values: list[Any] = []
@@ -147,7 +159,7 @@ def _settle(queue: str, disagreement: Disagreement, name: str, value: Any) -> No
         st.session_state[_REFUSED] = (key, error.sentence)
     else:
         st.session_state.pop(_REFUSED, None)
-        session.set_notice(f"Settled: {_text(value)}.")
+        st.session_state[_SETTLED] = f"Settled: {_text(value)}."
 
 
 def _title(name: str, labels: Mapping[str, LabelAgreement]) -> str:

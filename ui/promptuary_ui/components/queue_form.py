@@ -10,7 +10,7 @@ from promptuary_ui import session
 from promptuary_ui.client import Api, ApiError
 from promptuary_ui.components.number_format import format_count
 from promptuary_ui.components.text import escape_markdown
-from promptuary_ui.wire.review import AddedItems
+from promptuary_ui.wire.review import AddedItems, Queue
 from promptuary_ui.wire.runs import Run
 
 SCOPE = "review:manage"
@@ -25,17 +25,28 @@ SELECTIONS = {
 }
 ALL_VARIANTS = "All variants"
 SLICE_SIZE, SLICE_LIMIT, SEED_LIMIT = 50, 10_000, 2**53 - 1
+NO_JUDGE = "No judge"
+DECISIONS, PASSES = ("approve", "reject", "unsure"), "approve"
+"""The decisions of a new queue, and the one that passes an output."""
 NEW_QUEUE = ""
 """The choice of a queue that does not exist yet."""
 
 
 @dataclass(frozen=True)
 class _Request:
-    """Results that a queue gets; `is_new` where the queue may have to be created, and `body` is that of the API's call."""
+    """Results that a queue gets.
+
+    Attributes:
+        queue: its name.
+        is_new: whether it may have to be created.
+        body: that of the API's call.
+        judge: the judge that its labels measure, as the API's; None where it stays as it is.
+    """
 
     queue: str
     is_new: bool
     body: Mapping[str, Any]
+    judge: Mapping[str, Any] | None = None
 
 
 def show(run: Run, case: str | None = None) -> None:
@@ -50,7 +61,8 @@ def show(run: Run, case: str | None = None) -> None:
 
 
 def _show_fields(run: Run, case: str | None, key: str) -> None:
-    names = [queue.name for queue in session.api().queues()]
+    queues = {queue.name: queue for queue in session.api().queues()}
+    names = list(queues)
     chosen = st.selectbox(
         "Queue",
         [*names, NEW_QUEUE],
@@ -64,11 +76,12 @@ def _show_fields(run: Run, case: str | None, key: str) -> None:
     if is_new:
         chosen = st.text_input("Name of the new queue", key=f"{key}.name", max_chars=200, persist_state="page").strip()
     body = {"run": run.id, **(_choose_results(run, key) if case is None else {"cases": [case]})}
+    judge = _choose_judge(run, queues.get(chosen or ""), key) if "sample" in body and chosen else None
     st.caption("Results without an output are left out, and results that are in the queue already stay as they are.")
     refusal = st.session_state.pop(f"{key}.refusal", None)
     if refusal:
         st.error(escape_markdown(refusal), icon=":material/error:")
-    request = _Request(chosen or "", is_new, body)
+    request = _Request(chosen or "", is_new, body, judge)
     st.button("Send to review", key=f"{key}.send", type="primary", disabled=not chosen, on_click=_send, args=(request, key))
 
 
@@ -94,11 +107,39 @@ def _choose_results(run: Run, key: str) -> dict[str, Any]:
     return body if variant == ALL_VARIANTS else {**body, "variant": variant}
 
 
+def _choose_judge(run: Run, queue: Queue | None, key: str) -> dict[str, Any] | None:
+    """Return the judge of the run that the labels measure, as the API's; None for none, and where the queue names one."""
+    if run.summary is None or not run.summary.judges or run.state != "finished":
+        return None
+    metrics = list(dict.fromkeys(judge.metric for judge in session.api().corrections(run.id).judges))
+    mapping = (queue.source or {}).get("judge") if queue else None
+    if isinstance(mapping, dict):
+        passes = ", ".join(map(str, mapping.get("passes", ())))
+        st.caption(
+            escape_markdown(f"Its labels measure the judge of {mapping.get('metric')}; an output passes with: {passes}.")
+        )
+        return None
+    metric = st.selectbox("Labels measure the judge of", [*metrics, NO_JUDGE], key=f"{key}.judge", persist_state="page")
+    if metric == NO_JUDGE:
+        st.caption(f"The labels do not count for {', '.join(metrics)}: the queue names no judge.")
+        return None
+    decisions = [decision.value for decision in queue.decisions] if queue else list(DECISIONS)
+    default = [value for value in decisions if value == PASSES]
+    chosen = st.multiselect(
+        "An output passes with", decisions, default=default, key=f"{key}.passes.{queue.name if queue else ''}"
+    )
+    if not chosen:
+        st.caption("Choose at least one decision: without one the labels do not count.")
+    return {"metric": metric, "passes": chosen} if chosen else None
+
+
 def _send(request: _Request, key: str) -> None:
     """Send the results, and close the form with a notice; an error is shown in the form, which stays open."""
     api, created = session.api(), False
     try:
         created = request.is_new and _create_queue(api, request.queue)
+        if request.judge is not None:
+            api.set_judge(request.queue, request.judge)
         added = api.fill_queue(request.queue, request.body)
     except ApiError as error:
         suffix = f" The new queue {request.queue} is empty." if created else ""

@@ -1,4 +1,4 @@
-"""A review item: its input, output and expected value side by side, all of it as plain text."""
+"""A review item: its name, and its input, output and expected value side by side, all of it as plain text."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,6 +11,8 @@ SIDES = {"input": 4, "output": 4, "expected": 3}
 """The columns by name, with their share of the width."""
 LONG_TEXT = 1200
 HEIGHT = 320
+BEGINNING = 80
+"""The number of characters of a text that name an item."""
 
 
 def show_payload(payload: Mapping[str, Any]) -> None:
@@ -53,3 +55,27 @@ def _show_value(value: Any) -> None:
             st.text(value)
     else:
         st.text(value)
+
+
+def name_item(case: str | None, contents: Any, item: str) -> str:
+    """Return an item's name as Markdown: the case and how its input or output begins; the item's id where it has neither.
+
+    Args:
+        case: the id of the item's case.
+        contents: its input, or its output where it has no input.
+        item: the item's id.
+    """
+    beginning = " ".join(_first_text(contents).split())
+    if len(beginning) > BEGINNING:
+        beginning = f"{beginning[: BEGINNING - 1].rstrip()}…"
+    parts = [f"**{escape_markdown(case)}**"] if case else []
+    parts += [escape_markdown(beginning)] if beginning else []
+    return " · ".join(parts) or f"**{escape_markdown(item)}**"
+
+
+def _first_text(value: Any) -> str:
+    """Return the first text in a value."""
+    if isinstance(value, str):
+        return value
+    parts = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ()
+    return next((text for part in parts if (text := _first_text(part)).strip()), "")

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from promptuary_ui import session
+from promptuary_ui.client import ApiError
 from promptuary_ui.components.text import escape_markdown
 from promptuary_ui.review import card, queue_list
 
@@ -16,7 +17,14 @@ def show() -> None:
         _show_queues()
         return
     caller = session.current_caller()
-    queue = session.api().queue(name)
+    try:
+        queue = session.api().queue(name)
+    except ApiError as error:
+        if error.status not in (404, 422):
+            raise
+        st.error(escape_markdown(f"There is no queue {name}."), icon=":material/search_off:")
+        st.button("All queues", icon=":material/arrow_back:", on_click=_leave_queue)
+        return
     card.show(queue.name, caller.actor_id if caller else "", _leave_queue)
 
 

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import streamlit as st
 
+from promptuary_ui import session
 from promptuary_ui.components.text import escape_markdown
 from promptuary_ui.wire.review import Queue
 
@@ -32,16 +33,28 @@ def _show_card(queue: Queue, on_open: Callable[[str], None]) -> None:
     counts = queue.counts
     st.markdown(f"**{escape_markdown(queue.name)}**")
     st.progress(counts.decided / counts.items if counts.items else 0.0)
-    progress = f"{counts.decided} of {counts.items} decided · {counts.left} left for you · {counts.claimed} in review now"
+    progress = (
+        f"{counts.mine} decided by you · {counts.left} left for you · {counts.decided} of {counts.items} complete · "
+        f"{counts.claimed} in review now"
+    )
     st.caption("  \n".join(escape_markdown(line) for line in [progress, *describe(queue, datetime.now(UTC))]))
     st.button(
-        "Continue" if counts.mine else "Start",
+        _action(queue),
         key=f"open-{queue.name}",
         on_click=on_open,
         args=(queue.name,),
-        disabled=not (counts.left and queue.may_decide),
+        disabled=not (queue.may_decide and (counts.left or counts.mine)),
         width="stretch",
     )
+    agreement = session.app_page("agreement")
+    if agreement is not None and session.has_scope("review:manage"):
+        st.page_link(agreement, label="Agreement", icon=":material/balance:", query_params={"queue": queue.name})
+
+
+def _action(queue: Queue) -> str:
+    """Return what the button of a queue does: a finished one opens for its history, and to undo a decision."""
+    counts = queue.counts
+    return ("Continue" if counts.mine else "Start") if counts.left or not counts.mine else "Your decisions"
 
 
 def describe(queue: Queue, now: datetime) -> list[str]:

@@ -3,6 +3,8 @@
 from datetime import datetime
 from typing import Any
 
+from pydantic import Field
+
 from promptuary_ui.wire.base import ApiModel
 
 
@@ -25,6 +27,13 @@ class QueuePace(ApiModel):
     reviewers: int
 
 
+class QueueDecision(ApiModel):
+    """A decision that reviewers of a queue may make."""
+
+    value: str
+    label: str = ""
+
+
 class Queue(ApiModel):
     """A queue; `source` is where its items come from, and no `reviewers` means everyone who may review.
 
@@ -33,6 +42,7 @@ class Queue(ApiModel):
 
     name: str
     counts: QueueCounts
+    decisions: list[QueueDecision] = Field(default_factory=list)
     source: dict[str, Any] | None = None
     reviewers: list[str] | None = None
     pace: QueuePace | None = None
@@ -49,18 +59,32 @@ class AddedItems(ApiModel):
     gold: int
 
 
+class OthersLabels(ApiModel):
+    """What another reviewer decided about an item."""
+
+    decision: str
+    comment: str
+
+
 class OutputCorrection(ApiModel):
-    """An output that a reviewer has edited; `decision` is the decision's number, and `accepted` whether it is gold."""
+    """An output that a reviewer has edited; `decision` is the decision's number, and `accepted` whether it is gold.
+
+    `expected` is the value that the correction replaces, `decided` the reviewer's decision, and `others` what others decided.
+    """
 
     decision: int
     item: str
     case: str | None
+    input: Any = None
     output: Any
+    expected: Any = None
     correction: str | None
+    decided: str = ""
     comment: str
     reviewer: str
     at: datetime
     accepted: bool
+    others: list[OthersLabels] = Field(default_factory=list)
 
 
 class Dataset(ApiModel):

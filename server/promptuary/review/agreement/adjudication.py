@@ -1,7 +1,7 @@
 """The rules of adjudication: who settles a disagreement, about which item, and with which reason."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from promptuary.access import audit
@@ -13,7 +13,10 @@ from promptuary.review.agreement import store
 from promptuary.review.agreement.label import PRIMARY, LabelDefinition
 from promptuary.review.agreement.labelled_item import LabelledItem
 from promptuary.review.agreement.store import Adjudication, NewAdjudication
+from promptuary.review.labels.preference import to_stored
 from promptuary.review.labels.values import JudgedOutput, is_empty, judged_output, value_errors
+from promptuary.review.pairs.sides import is_drawn_swapped
+from promptuary.review.queues.label_schema import FieldType
 from promptuary.review.queues.queue import Queue
 from promptuary.review.queues.service import QueueService
 
@@ -24,7 +27,8 @@ class ItemAdjudication:
 
     Attributes:
         item: the item's id.
-        values: the value of each label that is settled, by its name; `decision` for the primary one.
+        values: the value of each label that is settled, by its name; `decision` for the primary one. A preference is a side
+            as the list of disagreements shows it, or the output itself.
         reason: why; it is stored and audited.
         own: whether the adjudicator, who is one of the item's reviewers, states that they decide about their own label.
         replaces: the ids of the adjudications that this one changes.
@@ -64,6 +68,9 @@ class AdjudicationService:
         with read_without_response(self.unit.session):
             item = store.find_items(self.unit.session, queue, [settlement.item])[settlement.item]
             output = judged_output(item.payload, is_pair=item.pair_sides is not None)
+        if item.pair_sides is not None:
+            values = to_stored(queue.schema, settlement.values, is_drawn_swapped(item.id))
+            settlement = replace(settlement, values=values)
         _check_values(queue, labels, settlement.values, output)
         own = any(review.reviewer in caller.identities for review in items[0].reviews)
         self._check_item(queue, items[0], settlement, own=own)
@@ -111,6 +118,8 @@ def _check_values(queue: Queue, labels: Sequence[LabelDefinition], values: Mappi
             options = ", ".join(map(str, known[name].options or ()))
             message = f"is none of: {options}" if options else f"is no value of a '{known[name].type}'"
             field_errors.append(FieldError(path, message))
+        elif field is not None and field.type is FieldType.PREFERENCE and output.is_pair:
+            continue  # it is one of the outputs, as checked above; reviewers enter sides
         elif field is not None and not is_empty(value):
             field_errors += value_errors(field, value, output)
     if field_errors:

@@ -13,7 +13,8 @@ from promptuary.core.paging import Page, decode_cursor, encode_cursor
 from promptuary.review.agreement import store
 from promptuary.review.agreement.labelled_item import LabelledItem
 from promptuary.review.agreement.store import Adjudication
-from promptuary.review.labels.preference import FIRST, SECOND
+from promptuary.review.labels.preference import to_shown
+from promptuary.review.pairs.sides import is_drawn_swapped, left_and_right
 from promptuary.review.queues.blindness import Withheld, withhold, withhold_side
 from promptuary.review.queues.queue import Item, Queue
 from promptuary.review.queues.service import QueueService
@@ -33,7 +34,7 @@ class Disagreement:
 
     Attributes:
         labelled: the item with the labels of each reviewer.
-        payload: what was reviewed, without what the queue never shows.
+        payload: what was reviewed, without what the queue never shows; of a pair, its `left` and `right` in a drawn order.
         differing: the names of the labels that differ.
         adjudications: what was settled, by the name of the label.
     """
@@ -88,7 +89,7 @@ def list_disagreements(
     contents = store.find_items(unit.session, queue, [item.id for item, _ in listed[:limit]])
     return Page(
         [
-            Disagreement(item, _shown_payload(contents[item.id], queue), differing, adjudications.get(item.id, {}))
+            _as_shown(Disagreement(item, contents[item.id].payload, differing, adjudications.get(item.id, {})), contents, queue)
             for item, differing in listed[:limit]
         ],
         encode_cursor(listed[limit - 1][0].id) if len(listed) > limit else None,
@@ -102,16 +103,33 @@ def _is_visible(unit: UnitOfWork, queue: Queue, item: LabelledItem) -> bool:
     return own and is_finished(item, queue, unit.clock())
 
 
-def _shown_payload(item: Item, queue: Queue) -> dict[str, Any]:
-    """Return what a reviewer sees after the own decision: an adjudicator decides as blindly as the reviewers did."""
-    payload = withhold(item.payload, queue.revealed)
-    if item.pair_sides is not None:
-        payload["sides"] = dict(zip((FIRST, SECOND), _shown_sides(item.pair_sides, queue), strict=True))
-    return payload
+def _as_shown(disagreement: Disagreement, contents: Mapping[str, Item], queue: Queue) -> Disagreement:
+    """Return a disagreement as a reviewer sees it after the own decision: an adjudicator decides as blindly as they did.
 
+    The sides of a pair are in a drawn order, and preferences name the side: who filled the queue knows which output is first.
+    """
+    labelled, item = disagreement.labelled, contents[disagreement.labelled.id]
+    if item.pair_sides is None:
+        return replace(disagreement, payload=withhold(item.payload, queue.revealed))
+    swapped = is_drawn_swapped(item.id)
 
-def _shown_sides(sides: Mapping[str, Any], queue: Queue) -> list[Any]:
-    return [withhold_side(side, queue.revealed) if isinstance(side, dict) else side for side in sides.values()]
+    def by_side(labels: Mapping[str, Any]) -> dict[str, Any]:
+        return to_shown(queue.schema, labels, swapped)
+
+    reviews = tuple(replace(review, labels=by_side(review.labels)) for review in labelled.reviews)
+    sides = {
+        name: withhold_side(side, queue.revealed) if isinstance(side, dict) else side
+        for name, side in left_and_right(dict(item.pair_sides), swapped).items()
+    }
+    return replace(
+        disagreement,
+        labelled=replace(labelled, source=item.id, reviews=reviews, gold=by_side(labelled.gold)),
+        payload={**withhold(item.payload, queue.revealed), "sides": sides},
+        adjudications={
+            name: replace(settled, value=by_side({name: settled.value})[name])
+            for name, settled in disagreement.adjudications.items()
+        },
+    )
 
 
 def _is_in_state(differing: tuple[str, ...], adjudications: Mapping[str, Adjudication], state: DisagreementState) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 from promptuary.review.agreement.final_label import FinalLabel
 from promptuary.review.agreement.label import PRIMARY, LabelDefinition, Level
 from promptuary.review.exports.export_row import ExportRow, format_instant
+from promptuary.review.queues.item_title import case_of
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,10 @@ class Column:
 
 
 def table_columns(labels: Sequence[LabelDefinition]) -> list[Column]:
-    """Return the columns; a field's own one is `label.<name>`, and the label that counts `final.<name>`, with its origin."""
+    """Return the columns; a field's own one is `label.<name>`, and the label that counts `final.<name>`.
+
+    Beside it stand its origin, and the reason and the adjudicator of a settled one.
+    """
     columns = [
         Column("item", False, lambda row: row.decision.item),
         Column("source", False, lambda row: row.decision.source),
@@ -34,6 +38,7 @@ def table_columns(labels: Sequence[LabelDefinition]) -> list[Column]:
         Column("selection", False, lambda row: row.decision.selection),
         Column("schema_number", True, lambda row: row.decision.schema_number),
         Column("correction", False, lambda row: row.decision.correction),
+        Column("case", False, lambda row: case_of(row.decision.payload)),
     ]
     for label in labels:
         columns += _label_columns(label)
@@ -57,6 +62,8 @@ def _label_columns(label: LabelDefinition) -> list[Column]:
             f"final.{name}", is_number, lambda row: _number(row.final[name].value, is_number) if name in row.final else None
         ),
         Column(f"final.{name}.origin", False, lambda row: row.final[name].origin.value if name in row.final else None),
+        Column(f"final.{name}.reason", False, lambda row: row.final[name].reason if name in row.final else None),
+        Column(f"final.{name}.settled_by", False, lambda row: row.final[name].settled_by if name in row.final else None),
     ]
 
 

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from promptuary.review.agreement.final_label import FinalLabel
+from promptuary.review.agreement.final_label import FinalLabel, LabelOrigin
 from promptuary.review.labels.decision import Decision
+from promptuary.review.queues.item_title import case_of
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class ExportRow:
             "id": decision.id,
             "item": decision.item,
             "source": decision.source,
+            "case": case_of(decision.payload),
             "probability": decision.probability,
             "selection": decision.selection,
             "reviewer": decision.reviewer,
@@ -36,9 +38,16 @@ class ExportRow:
             "correction": decision.correction,
             "schema_number": decision.schema_number,
             "at": format_instant(decision.at),
-            "final": {name: {"value": final.value, "origin": final.origin.value} for name, final in self.final.items()},
+            "final": {name: _final_to_json(final) for name, final in self.final.items()},
             "payload": decision.payload,
         }
+
+
+def _final_to_json(final: FinalLabel) -> dict[str, Any]:
+    """Return a label that counts; the reason and the adjudicator are those of a settled one."""
+    settled = {"reason": final.reason, "settled_by": final.settled_by}
+    is_settled = final.origin is LabelOrigin.ADJUDICATED
+    return {"value": final.value, "origin": final.origin.value, **(settled if is_settled else {})}
 
 
 def format_instant(at: datetime) -> str:

@@ -9,6 +9,8 @@ from promptuary.core.wire import RequestModel, ResponseModel
 from promptuary.evaluation.datasets.schemas import DatasetOut
 from promptuary.review.gold.service import AcceptedGold
 from promptuary.review.gold.store import GoldCase, OutputCorrection
+from promptuary.review.labels.schemas import OthersLabelsOut
+from promptuary.review.queues.item_title import case_of
 
 DECISION_LIMIT = 1000
 DecisionId = Annotated[int, Field(ge=1, lt=2**63)]
@@ -68,35 +70,43 @@ class AcceptedGoldOut(DatasetOut):
 
 
 class CorrectionOut(ResponseModel):
-    """An output that a reviewer has edited, and whether it is a gold case already."""
+    """An output that a reviewer has edited, and whether it is a gold case already.
+
+    `expected` is the value that the correction replaces, `decided` the reviewer's decision, and `others` what others decided.
+    """
 
     decision: int
     item: str
     case: str | None
     input: Any
     output: Any
+    expected: Any
     correction: str | None
+    decided: str
     comment: str
     reviewer: str
     reviewer_id: str
     at: datetime
     accepted: bool
+    others: list[OthersLabelsOut]
 
     @classmethod
     def of(cls, correction: OutputCorrection) -> Self:
         """Build the wire model from the domain value."""
         payload = correction.item.payload
-        named = payload.get("case")
         return cls(
             decision=correction.decision,
             item=correction.item.id,
-            case=named if isinstance(named, str) else None,
+            case=case_of(payload),
             input=payload.get("input"),
             output=payload.get("output"),
+            expected=payload.get("expected"),
             correction=correction.text,
+            decided=correction.decided,
             comment=correction.comment,
             reviewer=correction.reviewer,
             reviewer_id=correction.reviewer_id,
             at=correction.at,
             accepted=correction.is_accepted,
+            others=[OthersLabelsOut.model_validate(other) for other in correction.others],
         )

@@ -1,7 +1,7 @@
 """Queries of corrections and gold cases. They take a session and return domain values; rows are scoped by project."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -9,6 +9,8 @@ from sqlalchemy import exists
 from sqlmodel import Session, col, select
 
 from promptuary.access.identity import shown_name
+from promptuary.review.labels.decision import OthersLabels
+from promptuary.review.labels.store import list_others
 from promptuary.review.queues.queue import Item, Queue
 from promptuary.review.queues.store import is_standing, item_from_row
 from promptuary.review.tables import DecisionRow, GoldCaseRow, ItemRow, QueueRow
@@ -23,24 +25,28 @@ class OutputCorrection:
         queue: the queue's name.
         item: with the output as it was.
         text: the output as it should be.
+        decided: the reviewer's decision.
         comment: the reviewer's.
         reviewer: the name that people see.
         reviewer_id: the reviewer's identity.
         at: when it was decided.
         stands: whether it was not undone.
         is_accepted: whether a lead has made it a gold case.
+        others: what others decided about the item; empty where nobody reads it.
     """
 
     decision: int
     queue: str
     item: Item
     text: str | None
+    decided: str
     comment: str
     reviewer: str
     reviewer_id: str
     at: datetime
     stands: bool
     is_accepted: bool
+    others: tuple[OthersLabels, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -79,12 +85,13 @@ class GoldCase:
 
 
 def list_corrections(session: Session, queue: Queue, after: int | None, limit: int) -> list[OutputCorrection]:
-    """List the corrections in a queue that stand, in the order in which they were made."""
+    """List the corrections in a queue that stand, in the order in which they were made, with what others decided."""
     query = _corrections().where(ItemRow.queue_id == queue.id, col(DecisionRow.correction).is_not(None), is_standing())
     if after is not None:
         query = query.where(col(DecisionRow.id) > after)
     rows = session.exec(query.order_by(col(DecisionRow.id)).limit(limit))
-    return [_correction_from_row(session, *row) for row in rows]
+    corrections = [_correction_from_row(session, *row) for row in rows]
+    return [replace(each, others=tuple(list_others(session, each.item.id, [each.reviewer_id]))) for each in corrections]
 
 
 def find_corrections(session: Session, project: int, decisions: Collection[int]) -> dict[int, OutputCorrection]:
@@ -109,6 +116,7 @@ def _correction_from_row(
         queue=queue,
         item=item_from_row(session, item),
         text=row.correction,
+        decided=row.decision,
         comment=row.comment,
         reviewer=shown_name(session, row.reviewer),
         reviewer_id=row.reviewer,

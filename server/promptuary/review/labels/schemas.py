@@ -18,6 +18,8 @@ class OthersLabelsOut(ResponseModel):
 class OwnDecisionOut(ResponseModel):
     """A decision as its reviewer sees it: a preference is the side that they saw, and `source` may be the item's id.
 
+    `case` is the id of the item's case, and `beginning` how its input begins, or its output where it has none.
+
     `revealed` has the fields of the payload that the queue shows after the decision, and `others` what others decided; both
     are null while the decision can be undone.
     """
@@ -27,6 +29,8 @@ class OwnDecisionOut(ResponseModel):
     claim: str
     item: str
     source: str
+    case: str | None
+    beginning: str
     reviewer: str
     reviewer_id: str
     decision: str
@@ -49,6 +53,8 @@ class OwnDecisionOut(ResponseModel):
             claim=decision.claim,
             item=decision.item,
             source=own.source,
+            case=own.case,
+            beginning=own.beginning,
             reviewer=decision.reviewer,
             reviewer_id=decision.reviewer_id,
             decision=decision.decision,

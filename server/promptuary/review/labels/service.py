@@ -11,6 +11,7 @@ from promptuary.review.labels import store
 from promptuary.review.labels.decision import Decision, OthersLabels, OwnDecisions
 from promptuary.review.labels.preference import to_shown
 from promptuary.review.queues.blindness import Withheld, may_show_source, reveal
+from promptuary.review.queues.item_title import beginning_of, case_of
 from promptuary.review.queues.queue import Queue
 from promptuary.review.queues.service import QueueService
 
@@ -23,6 +24,8 @@ class OwnDecision:
         decision: the stored decision.
         queue: the name of the queue.
         source: the item's source, or its id where the source would show what is withheld.
+        case: the id of the item's case; None where it has none.
+        beginning: how the item's input begins, or its output; of an erased one empty.
         labels: the labels, a preference as the side that the reviewer saw.
         undo_until: until when the reviewer may undo it.
         revealed: the fields of the payload that the queue shows now; None before, and where it shows none.
@@ -32,6 +35,8 @@ class OwnDecision:
     decision: Decision
     queue: str
     source: str
+    case: str | None
+    beginning: str
     labels: dict[str, Any]
     undo_until: datetime
     revealed: dict[str, Any] | None
@@ -85,7 +90,8 @@ class DecisionService:
         with read_without_response(self.unit.session):
             is_open = decision.pair_sides is None and may_show_source(decision.payload, parts)
             revealed = _revealed(decision, parts)
-        if revealed is not None or decision.correction is not None:
+            case, beginning = case_of(decision.payload), beginning_of(decision.payload)
+        if revealed is not None or beginning or decision.correction is not None:
             _ = decision.payload
         others = None
         if Withheld.LABELS in parts:
@@ -94,6 +100,8 @@ class DecisionService:
             decision=decision,
             queue=queue.name,
             source=decision.source if is_open else decision.item,
+            case=case,
+            beginning=beginning,
             labels=to_shown(queue.schema, decision.labels, decision.swapped),
             undo_until=undo_until,
             revealed=revealed,

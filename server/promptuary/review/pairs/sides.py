@@ -32,6 +32,11 @@ def assign_sides(unit: UnitOfWork, queue: Queue, item: Item) -> bool | None:
     return swapped
 
 
+def is_drawn_swapped(item: str) -> bool:
+    """Return whether those who settle a pair see its second output on the left: drawn by the item's id, the same for all."""
+    return hashlib.sha256(f"{item} settled".encode()).digest()[0] % 2 == 1
+
+
 def left_and_right(sides: dict[str, Any], swapped: bool) -> dict[str, Any]:
     """Return the two outputs of a pair as a reviewer sees them."""
     first, second = sides.values()
