@@ -1,5 +1,6 @@
 """The composition root: read from top to bottom, it shows what the service consists of."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -68,7 +69,9 @@ def complete_app(
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        starting = asyncio.create_task(services.intake.start())  # in the background: lookups are answered already
         yield
+        await starting
         await lookup.stop()
         middleware.close()
 

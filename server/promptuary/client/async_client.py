@@ -141,7 +141,8 @@ class AsyncPromptuary(AsyncRegistryCalls, _Client):
 
         Calls and feedback that are queued are sent before, within `exit_deadline`.
         """
-        await self.flush(self._options.exit_deadline)
+        if self._traffic.counts.queued:
+            await asyncio.get_running_loop().run_in_executor(None, self._traffic.flush_at_end, self._clock())
         self._traffic.disconnect()
         loop = self._loop()
         loop.closed = True

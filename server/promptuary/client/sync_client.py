@@ -98,7 +98,8 @@ class Promptuary(SyncRegistryCalls, _Client):
         on_lookup: called with a `Lookup` after every `get` that memory did not answer, in the thread that made it.
         contents: whether `observe` and `feedback` send what people wrote: variables, messages, answers, comments, users. With
             False only what is counted leaves the process.
-        exit_deadline: seconds that the end of the process, or `close`, waits for calls and feedback that are queued.
+        exit_deadline: seconds that the end of the process, or `close`, waits without an answer of the server for calls and
+            feedback that are queued; for a server that answers, it waits up to 20 s.
         transport: an httpx transport, for tests and proxies. A fork shares it; without one, each process makes its own.
 
     Raises:
@@ -219,7 +220,7 @@ class Promptuary(SyncRegistryCalls, _Client):
 
         Calls and feedback that are queued are sent before, within `exit_deadline`; later ones are dropped.
         """
-        self._traffic.close(self._options.exit_deadline)
+        self._traffic.close()
         until = self._clock() + self._core.policy.deadline
         with self._lock:
             self._closed = True

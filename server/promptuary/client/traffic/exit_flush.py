@@ -11,12 +11,8 @@ from typing import Protocol
 class Flushable(Protocol):
     """A queue that is to be empty when the process ends."""
 
-    @property
-    def exit_deadline(self) -> float:
-        """Seconds."""
-
-    def flush(self, timeout: float | None = None) -> bool:
-        """Wait until what is queued is sent."""
+    def flush_at_end(self, started: float) -> bool:
+        """Wait until what is queued is sent, within the deadline; `started` is the monotonic time at which that began."""
 
 
 _active: set[Flushable] = set()
@@ -52,9 +48,9 @@ def _flush_children() -> None:
 def _flush_all() -> None:
     with _lock:
         queues = list(_active)
-    deadlines = [time.monotonic() + queue.exit_deadline for queue in queues]
-    for queue, deadline in zip(queues, deadlines, strict=True):
-        queue.flush(max(0.0, deadline - time.monotonic()))
+    started = time.monotonic()
+    for queue in queues:
+        queue.flush_at_end(started)
 
 
 def _after_fork() -> None:

@@ -5,6 +5,7 @@ signal handler or a finalizer may report in the middle of another report.
 """
 
 import logging
+import math
 import os
 import threading
 from collections.abc import Callable, Mapping
@@ -28,6 +29,8 @@ LINGER_SECONDS = 0.5
 IDLE_SECONDS = 30.0
 """After which the thread ends; the next report starts another one."""
 WARNING_SECONDS = 60.0
+END_LIMIT = 20.0
+"""How many seconds the end of the process waits for a server that answers, where its deadline is not longer."""
 
 
 @dataclass(frozen=True)
@@ -70,11 +73,6 @@ class TrafficQueue:
         with self._lock:
             return TrafficCounts(self._sent, self._queued, dict(self._dropped))
 
-    @property
-    def exit_deadline(self) -> float:
-        """How many seconds the end of the process waits for what is queued."""
-        return self._options.exit_deadline
-
     def report(self, path: str, fields: dict[str, Any]) -> None:
         """Queue a call or feedback, or count it as dropped. Nothing is raised."""
         try:
@@ -98,14 +96,18 @@ class TrafficQueue:
         """Count something that could not even be queued."""
         self._count_dropped(DropReason.INVALID, 1)
 
-    def flush(self, timeout: float | None = None) -> bool:
-        """Wait until everything that was reported before is sent or dropped; return whether it is, within the timeout."""
+    def flush(self, timeout: float | None = None, until: float | None = None) -> bool:
+        """Wait until everything that was reported before is sent or dropped; return whether it is, within the timeout.
+
+        A pause that the server has requested is respected where it ends before that, or before `until`, by the clock.
+        """
+        end = until if until is not None else math.inf if timeout is None else self._clock() + timeout
         with self._lock:
             if not self._queued:
                 return True
             processed = threading.Event()
             self._items.put(processed)
-            self._sender.hurry()
+            self._sender.hurry(end)
             if self._thread is None:
                 self._start()
             has_thread = self._thread is not None
@@ -114,13 +116,34 @@ class TrafficQueue:
         self._work(once=True, until=None if timeout is None else self._clock() + timeout)  # no thread starts any more
         return processed.is_set()
 
-    def close(self, timeout: float) -> None:
+    def flush_at_end(self, started: float) -> bool:
+        """Flush before the process ends, or the client is closed; return whether everything is sent or dropped.
+
+        A server without any answer is waited for until the deadline. One that answers is waited for as long as it does, up to
+        `END_LIMIT` seconds: it may be starting, or have requested a pause.
+
+        Args:
+            started: when the end began, by the clock.
+        """
+        seconds = self._options.exit_deadline
+        until, limit = started + seconds, started + max(END_LIMIT, seconds)
+        has_thread = self._thread is not None
+        while True:
+            if not has_thread and self.counts.queued and self._server.is_alive(seconds):
+                until = limit
+            if self.flush(max(0.0, until - self._clock()), limit):
+                return True
+            if not has_thread or not seconds or self._clock() >= limit or not self._server.is_alive(seconds):
+                return False
+            until = min(limit, self._clock() + seconds)
+
+    def close(self) -> None:
         """Flush, and accept nothing more; what is unsent by then is counted as dropped."""
         with self._lock:
             if self._is_closed:
                 return
             self._is_closed = True
-        if not self.flush(timeout):
+        if not self.flush_at_end(self._clock()):
             self._sender.stop()
         self._server.disconnect()
 

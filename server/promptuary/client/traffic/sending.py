@@ -38,17 +38,17 @@ class BatchSender:
         self._count_sent = count_sent
         self._count_dropped = count_dropped
         self._clock = clock
-        self._hurry: SimpleQueue[None] = SimpleQueue()
+        self._hurry: SimpleQueue[float] = SimpleQueue()
         self._is_stopped = False
 
-    def hurry(self) -> None:
-        """End the pause before the next try."""
-        self._hurry.put(None)
+    def hurry(self, until: float) -> None:
+        """End the pause before the next try, except one that the server has requested and that ends before `until`."""
+        self._hurry.put(until)
 
     def stop(self) -> None:
         """Try nothing again from now on."""
         self._is_stopped = True
-        self.hurry()
+        self.hurry(0.0)
 
     def send(self, path: str, items: Sequence[bytes], until: float | None = None) -> None:
         """Send items, and count each of them as sent or dropped; where `until` is over, nothing is tried again."""
@@ -67,11 +67,12 @@ class BatchSender:
             if isinstance(outcome, ServerRefusal):
                 self._divide(path, items, outcome, until)
                 return
-            wait = max(pause * random.uniform(0.5, 1.0), outcome.retry_after or 0.0)
+            requested = outcome.retry_after or 0.0
+            wait = max(pause * random.uniform(0.5, 1.0), requested)
             if self._is_stopped or outcome.reason is Reason.CLOSED or self._clock() + wait > deadline:
                 self._count_dropped(DropReason.UNSENT, len(items), outcome.detail)
                 return
-            self._pause(wait)
+            self._pause(wait, requested)
             pause = min(LONGEST_PAUSE, 2 * pause)
 
     def _divide(self, path: str, items: Sequence[bytes], refusal: ServerRefusal, until: float | None) -> None:
@@ -89,11 +90,16 @@ class BatchSender:
         if refused:
             self._count_dropped(DropReason.REFUSED, min(refused, number), detail)
 
-    def _pause(self, seconds: float) -> None:
-        try:
-            self._hurry.get(timeout=seconds)
-        except Empty:
-            return
+    def _pause(self, seconds: float, requested: float) -> None:
+        """Wait so long, unless somebody hurries; `requested` seconds of it are the server's own."""
+        end = self._clock() + seconds
+        earliest = end - seconds + requested
+        while (left := end - self._clock()) > 0 and not self._is_stopped:
+            try:
+                until = self._hurry.get(timeout=left)
+                end = min(end, earliest if earliest <= until else 0.0)
+            except Empty:
+                return
         while not self._hurry.empty():
             self._hurry.get()
 

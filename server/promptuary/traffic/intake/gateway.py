@@ -12,6 +12,10 @@ from promptuary.traffic.intake.request import IntakeRequest, read_request
 class IntakeGateway(Protocol):
     """Takes requests; the answer comes when what they contain is stored."""
 
+    async def start(self) -> None:
+        """Start what takes requests, so that the first one does not wait for it. Nothing is raised."""
+        ...
+
     async def take(self, request: IntakeRequest) -> IntakeReport:
         """Take a request.
 
@@ -31,6 +35,9 @@ class ThreadIntake:
     """Takes each request in a thread of this process: for commands without a server, and for tests."""
 
     intake: TrafficIntake
+
+    async def start(self) -> None:
+        """Start nothing: a thread starts with its request."""
 
     async def take(self, request: IntakeRequest) -> IntakeReport:
         """Take a request; see `IntakeGateway`."""

@@ -106,6 +106,48 @@ def test_a_killed_process_is_started_again(use: Callable[[Use], None], traffic: 
     assert traffic.counted() == {(1, ""): 2}
 
 
+def test_the_process_starts_before_the_first_request(use: Callable[[Use], None], traffic: Traffic) -> None:
+    async def act(intake: ProcessIntake) -> None:
+        await intake.start()
+        process = intake.process_id
+        assert process is not None
+        assert (await intake.take(observations(traffic.project, "a"))).calls == 1
+        assert intake.process_id == process
+
+    use(act)
+
+
+def test_an_idle_process_that_was_killed_is_replaced_without_a_request(use: Callable[[Use], None], traffic: Traffic) -> None:
+    async def act(intake: ProcessIntake) -> None:
+        await intake.take(observations(traffic.project, "a"))
+        first = intake.process_id
+        assert first is not None
+        os.kill(first, signal.SIGKILL)
+        async with asyncio.timeout(60):
+            while intake.process_id in (None, first):
+                await asyncio.sleep(0.02)
+        assert (await intake.take(observations(traffic.project, "b"))).calls == 1
+
+    use(act)
+
+
+def test_a_process_that_cannot_start_is_tried_again_after_a_pause(
+    use: Callable[[Use], None], traffic: Traffic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gateway, "FIRST_PAUSE", 600.0)
+    monkeypatch.setattr(gateway, "LONGEST_PAUSE", 600.0)
+    monkeypatch.setattr(gateway, "PROGRAM", "promptuary.no_such_program")
+
+    async def act(intake: ProcessIntake) -> None:
+        with pytest.raises(Unavailable):
+            await intake.take(observations(traffic.project, "a"))
+        with pytest.raises(Unavailable, match="cannot start") as raised:
+            await intake.take(observations(traffic.project, "a"))
+        assert 0 < raised.value.retry_after <= 600
+
+    use(act)
+
+
 def test_more_requests_than_may_wait_are_refused(
     use: Callable[[Use], None], traffic: Traffic, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,8 +1,9 @@
-"""The server's side of the intake process: it starts with the first request, and again after it ended."""
+"""The server's side of the intake process: it starts with the server, or the first request, and again after it ended."""
 
 import asyncio
 import contextlib
 import itertools
+import math
 import socket
 import subprocess
 import sys
@@ -24,6 +25,9 @@ PENDING_BODIES = 8
 REPLY_SECONDS = 60.0
 STOP_SECONDS = 5.0
 RETRY_AFTER = 2
+FIRST_PAUSE = 0.5
+LONGEST_PAUSE = 30.0
+"""Seconds before a process starts that ended without a reply, growing: one that cannot start does not take the machine."""
 
 
 class _Connection:
@@ -34,6 +38,7 @@ class _Connection:
         self.writer = writer
         self.pending: dict[int, asyncio.Future[ReplyMessage]] = {}
         self.is_open = True
+        self.has_replied = False
         self.reading = asyncio.create_task(self._read_replies(reader))
 
     async def _read_replies(self, reader: asyncio.StreamReader) -> None:
@@ -42,6 +47,7 @@ class _Connection:
             while True:
                 (size,) = HEADER.unpack(await reader.readexactly(HEADER.size))
                 reply: ReplyMessage = unpack(await reader.readexactly(size))
+                self.has_replied = True
                 future = self.pending.pop(reply.number, None)
                 if future is not None and not future.done():
                     future.set_result(reply)
@@ -64,6 +70,10 @@ class ProcessIntake:
         self._numbers = itertools.count()
         self._connection: _Connection | None = None
         self._starting = asyncio.Lock()
+        self._ended: _Connection | None = None
+        self._failures = 0
+        self._pause_until = 0.0
+        self._restarting: asyncio.Task[None] | None = None
         self._requests = 0
         self._bytes = 0
         self._is_closed = False
@@ -73,6 +83,11 @@ class ProcessIntake:
         """The id of the process that runs now; None without one."""
         connection = self._connection
         return connection.process.pid if connection is not None and connection.is_open else None
+
+    async def start(self) -> None:
+        """Start the process, so that no request waits for it; where it cannot start, the first request tries again."""
+        with contextlib.suppress(Unavailable):  # it is logged
+            await self._open()
 
     async def take(self, request: IntakeRequest) -> IntakeReport:
         """Take a request; see `IntakeGateway`."""
@@ -96,6 +111,8 @@ class ProcessIntake:
     def close(self) -> None:
         """End the process; it stores what it has begun with."""
         self._is_closed = True
+        if self._restarting is not None:
+            self._restarting.cancel()
         connection, self._connection = self._connection, None
         if connection is None:
             return
@@ -134,10 +151,54 @@ class ProcessIntake:
             if self._is_closed:
                 raise Unavailable("the service stops; send the same request again")
             if connection is not None:
-                code = await asyncio.to_thread(connection.process.wait)
-                log.warning("the intake process ended; another one starts", code=code)
-            self._connection = await self._start()
-            return self._connection
+                await self._count_end(connection)
+            pause = self._pause_until - asyncio.get_running_loop().time()
+            if pause > 0:
+                raise Unavailable(
+                    "the intake cannot start; its log has the reason. Send the same request later", math.ceil(pause)
+                )
+            try:
+                opened = await self._start()
+            except OSError as error:
+                self._pause()
+                log.error("the intake process cannot start", error=str(error))
+                raise Unavailable("the intake cannot start; send the same request later", RETRY_AFTER) from None
+            if self._is_closed:
+                opened.writer.transport.abort()
+                raise Unavailable("the service stops; send the same request again")
+            self._connection = opened
+            opened.reading.add_done_callback(lambda _: self._restart_later())
+            return opened
+
+    async def _count_end(self, connection: _Connection) -> None:
+        """Wait for the end of a process, and let the next one wait where this one has not replied to anything."""
+        if self._ended is connection:
+            return
+        code = await asyncio.to_thread(connection.process.wait)
+        self._ended = connection
+        log.warning("the intake process ended; another one starts", code=code)
+        if connection.has_replied:
+            self._failures, self._pause_until = 0, 0.0
+        else:
+            self._pause()
+
+    def _pause(self) -> None:
+        self._failures += 1
+        pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (self._failures - 1))
+        self._pause_until = asyncio.get_running_loop().time() + pause
+
+    def _restart_later(self) -> None:
+        if not self._is_closed:
+            self._restarting = asyncio.create_task(self._restart())
+
+    async def _restart(self) -> None:
+        """Start another process without waiting for a request."""
+        while not self._is_closed:
+            try:
+                await self._open()
+                return
+            except Unavailable:
+                await asyncio.sleep(max(FIRST_PAUSE, self._pause_until - asyncio.get_running_loop().time()))
 
     async def _start(self) -> _Connection:
         own, other = socket.socketpair()
