@@ -306,6 +306,21 @@ def test_a_plan_states_the_size_of_a_suite_and_learns_from_its_runs(run: Run, su
     assert run("eval", "plan", "words", "--power", "2").code == 64
 
 
+def test_the_weights_of_a_csv_file_reach_the_plan_and_the_figures(
+    run: Run, write: Write, suite_of: Callable[..., Path], tmp_path: Path
+) -> None:
+    suite = suite_of("unused")
+    write("evals/words.csv", "id,text,expected,weight\nc1,yes,yes,9\nc2,no,yes,1\nc3,no,yes,\n")
+    suite.write_text(suite.read_text().replace("words.jsonl", "words.csv"))
+    assert "words: 3 cases (weighted, as 1 of equal weight) × 1 variants" in run("eval", "plan", suite).out
+
+    run("eval", "run", suite, "--json", tmp_path / "report.json")
+    report = json.loads((tmp_path / "report.json").read_text())
+    interval = report["summary"]["variants"][0]["metrics"]["exact"]["interval"]
+    assert (interval["estimate"], interval["n"]) == (pytest.approx(9 / 11), 3)
+    assert interval["effective"] == pytest.approx(121 / 83)
+
+
 def test_every_verdict_has_its_exit_code() -> None:
     assert EXIT_CODES == {"pass": 0, "no gate": 0, "regression": 1, "inconclusive": 2, "infrastructure": 3}
     assert set(EXIT_CODES) == set(Verdict)

@@ -231,3 +231,26 @@ def test_json_bodies_take_integer_ids_and_cases_without_one(local: Any) -> None:
     first, second = local.get("/v1/datasets/words").json()["items"]
     assert first["id"] == "1"
     assert len(second["id"]) == 10
+
+
+def test_every_format_reads_the_weight_of_a_case(tmp_path: Path, workbook: Callable[..., Path]) -> None:
+    parquet.write_table(pa.table({"id": ["a", "b"], "ticket": ["x", "y"], "weight": [20.5, None]}), tmp_path / "cases.parquet")
+    files = [
+        write(tmp_path, "id,ticket,weight\na,x,20.5\nb,y,\n"),
+        write(tmp_path, "id\tticket\tweight\na\tx\t 20.5\nb\ty\t\n", "cases.tsv"),
+        write(tmp_path, '[{"id": "a", "ticket": "x", "weight": 20.5}, {"id": "b", "ticket": "y"}]', "cases.json"),
+        write(tmp_path, '{"id": "a", "vars": {"ticket": "x"}, "weight": 20.5}\n{"id": "b", "ticket": "y"}\n', "cases.jsonl"),
+        workbook(["id", "ticket", "weight"], ["a", "x", 20.5], ["b", "y", None]),
+        tmp_path / "cases.parquet",
+    ]
+    for path in files:
+        assert list(read_case_file(path)) == [Case("a", {"ticket": "x"}, weight=20.5), Case("b", {"ticket": "y"})], path.name
+
+
+@pytest.mark.parametrize("weight", ["0", "-1", "nan", "inf", "heavy", '"1,5"', "1e13"])
+def test_a_weight_that_is_none_is_an_error_of_its_line(tmp_path: Path, weight: str) -> None:
+    path = write(tmp_path, f"id,ticket,weight\na,x,1\nb,y,{weight}\n")
+    with pytest.raises(InvalidFile) as raised:
+        read_case_file(path)
+    (error,) = raised.value.field_errors
+    assert (error.path, error.line) == ("weight", 3)

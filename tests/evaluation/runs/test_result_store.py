@@ -36,16 +36,20 @@ SCORES = {"v1": (1.0, 0.0, 0.5, None), "v2": (1.0, 1.0, 0.25, None)}
 @pytest.fixture
 def run(author: Open, content_of: Make, suite_of: Make, clock: Any) -> str:
     """A run of four cases under two variants: two that both agree on, one that differs, and one without a verdict."""
+    return scored_run(author, content_of, suite_of, clock, CASES)
+
+
+def scored_run(author: Open, content_of: Make, suite_of: Make, clock: Any, cases: list[Case]) -> str:
     with author() as unit:
         for template in ("{{text}}", "{{text}}!"):
             Registry(unit).register("word", content_of(template))
-        DatasetService(unit).put_version("words", CASES)
+        DatasetService(unit).put_version("words", cases)
         SuiteService(unit).put(suite_of())
         run = RunService(unit).submit(RunRequest(suite="words", versions=[1, 2]))
         leased = store.lease_run(unit.session, "w1", clock(), clock() + timedelta(minutes=1), run.id)
         assert leased is not None
         store.add_results(unit.session, leased, [_result(clock, *place) for place in _places()], clock() + timedelta(minutes=1))
-    return run.id
+    return str(run.id)
 
 
 def _places() -> list[tuple[int, str, int]]:
@@ -188,6 +192,21 @@ def test_clusters_have_a_mean_under_every_variant(author: Open, run: str) -> Non
         ("south", "v2", 0.25, 1),
     ]
     assert distribution.clusters == 2
+
+
+@pytest.mark.usefixtures("database")
+def test_the_mean_of_a_cluster_counts_cases_by_their_weights(
+    author: Open, content_of: Make, suite_of: Make, clock: Any
+) -> None:
+    weighted = [replace(CASES[0], weight=9.0), *CASES[1:]]
+    run = scored_run(author, content_of, suite_of, clock, weighted)
+    with author() as unit:
+        distribution = RunService(unit).distribution(run, "score")
+        results = RunService(unit).list_results(run, 10, None, ResultFilter()).items
+    means = {(mean.cluster, mean.variant): mean.mean for mean in distribution.means}
+    assert means["north", "v1"] == pytest.approx(0.9)
+    assert means["south", "v1"] == pytest.approx(0.5)
+    assert {result.case.id: result.case.weight for result in results} == {"c1": 9.0, "c2": 1.0, "c3": 1.0, "c4": 1.0}
 
 
 @pytest.mark.usefixtures("database")

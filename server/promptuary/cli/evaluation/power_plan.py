@@ -32,9 +32,7 @@ def plan(
     if json:
         print_json(report)
         return
-    size = (
-        f"{report['cases']} cases × {report['variants']} variants × {report['repeats']} repeats = {report['results']} results"
-    )
+    size = f"{_cases(report)} × {report['variants']} variants × {report['repeats']} repeats = {report['results']} results"
     print_line(f"{report['suite']}: {size}{_price(report)}")
     for demand in report["demands"]:
         _show(demand, report)
@@ -62,6 +60,11 @@ def _show(demand: Mapping[str, Any], report: Mapping[str, Any]) -> None:
         for option in demand["table"]
     ]
     print_table(["cases", "repeats", "shows", "results", "cost", "time"], rows)
+
+
+def _cases(report: Mapping[str, Any]) -> str:
+    weighted = "" if report["effective"] is None else f" (weighted, as {report['effective']:.0f} of equal weight)"
+    return f"{report['cases']} cases{weighted}"
 
 
 def _price(report: Mapping[str, Any]) -> str:

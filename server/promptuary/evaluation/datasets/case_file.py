@@ -25,7 +25,7 @@ from promptuary.prompt.validation_errors import field_errors_from
 
 __all__ = ["ERRORS_LIMIT", "FILE_LIMIT", "read_case_file", "read_cases"]
 
-_COLUMNS = ("id", "expected", "cluster", "tags")
+_COLUMNS = ("id", "expected", "cluster", "tags", "weight")
 _CASE_FIELDS = frozenset({field.alias or name for name, field in CaseIn.model_fields.items()}) - {*_COLUMNS, "metadata"}
 """The fields by which an object is a case, and no row of a table."""
 
@@ -131,6 +131,7 @@ def _case_of_columns(values: JsonObject) -> JsonObject:
         "expected": None if expected == "" else expected,
         "cluster": _text(cluster) if cluster not in (None, "") else None,
         "tags": _tags(values.get("tags")),
+        **_weight(values.get("weight")),
     }
 
 
@@ -139,6 +140,16 @@ def _tags(value: Any) -> Any:
     if value is None or isinstance(value, list):
         return value or []
     return [tag.strip() for tag in re.split("[,;]", str(_text(value))) if tag.strip()]
+
+
+def _weight(value: Any) -> JsonObject:
+    """Return the weight of a cell, which a table of texts has in digits; any other value stays, for the schema to judge."""
+    if value in (None, ""):
+        return {}
+    try:
+        return {"weight": float(value) if isinstance(value, str) else value}
+    except ValueError:
+        return {"weight": value}
 
 
 def _text(value: Any) -> Any:

@@ -46,20 +46,22 @@ class CaseRegression:
 
 @dataclass
 class RunningMean:
-    """The mean of the values that were added so far."""
+    """The weighted mean of the values that were added so far."""
 
     number: int = 0
+    weight: float = 0.0
     total: float = 0.0
 
-    def add(self, value: float) -> None:
-        """Add a value."""
+    def add(self, value: float, weight: float = 1.0) -> None:
+        """Add a value with its weight, above 0."""
         self.number += 1
-        self.total += value
+        self.weight += weight
+        self.total += weight * value
 
     @property
     def value(self) -> float:
         """The mean, of at least one value."""
-        return self.total / self.number
+        return self.total / self.weight
 
 
 @dataclass
@@ -182,7 +184,7 @@ def _add_case_means(findings: Findings, by_variant: Mapping[str, Sequence[Report
         bins[min(BINS - 1, max(0, int(mean * BINS)))] += 1
         cluster = results[0].cluster
         if cluster is not None and (cluster in findings.clusters or len(findings.clusters) < CLUSTERS_LIMIT):
-            findings.clusters.setdefault(cluster, {}).setdefault(variant, RunningMean()).add(mean)
+            findings.clusters.setdefault(cluster, {}).setdefault(variant, RunningMean()).add(mean, results[0].weight)
 
 
 def _regression(pair: ComparedPair, case: str, by_variant: Mapping[str, Sequence[ReportedResult]]) -> CaseRegression | None:

@@ -43,6 +43,7 @@ class ReportedResult:
         reasoning: what the model thought before its output; None where it does not show it.
         invalid_tool_calls: calls of tools whose arguments are no JSON object, as JSON.
         turns: of a conversation, those that were answered.
+        weight: how many cases its case stands for.
     """
 
     case: str
@@ -62,6 +63,7 @@ class ReportedResult:
     reasoning: str | None = None
     invalid_tool_calls: Sequence[Mapping[str, object]] = ()
     turns: tuple[ReportedTurn, ...] = ()
+    weight: float = 1.0
 
     @classmethod
     def from_json(cls, body: Mapping[str, Any]) -> Self:
@@ -90,6 +92,7 @@ class ReportedResult:
             reasoning=detail.get("reasoning"),
             invalid_tool_calls=tuple(detail.get("invalid_tool_calls") or ()),
             turns=tuple(map(ReportedTurn.from_json, detail.get("turns") or ())),
+            weight=body.get("weight", 1.0),
         )
 
     def value(self, metric: str) -> float | None:

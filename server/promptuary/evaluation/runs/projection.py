@@ -16,7 +16,7 @@ from promptuary.evaluation.runs.store import Run, RunFilter, RunState
 from promptuary.evaluation.suites.service import SuiteService
 from promptuary.evaluation.suites.suite import Suite
 from promptuary.evaluation.summary_model import VariantRole
-from promptuary.evaluation.verdict.power import PilotRun, ProjectionOptions, RunProjection, compute_power_plan
+from promptuary.evaluation.verdict.power import DatasetSize, PilotRun, ProjectionOptions, RunProjection, compute_power_plan
 
 _PAGE = 20
 
@@ -42,7 +42,8 @@ def project_run(
     versions = 1 + len({demand.not_worse_than for demand in suite.gate if demand.not_worse_than})
     variants = len(suite.targets) or versions * len(suite.models)
     learnt = _read_pilot(unit.session, run) if run else None
-    return compute_power_plan(suite, dataset.cases, variants, learnt, options or ProjectionOptions())
+    size = DatasetSize.of_weights(dataset.cases, dataset_store.list_weights(unit.session, dataset.id))
+    return compute_power_plan(suite, size, variants, learnt, options or ProjectionOptions())
 
 
 def _pilot_run(runs: RunService, suite: str, pilot: str | None) -> Run | None:

@@ -168,7 +168,7 @@ def histograms(session: Session, run: str, metric: str) -> list[Histogram]:
 def cluster_means(session: Session, run: str, plan: Plan, metric: str) -> tuple[list[ClusterMean], int]:
     """Return the mean over the cases of each of the largest clusters under each variant, and the number of clusters.
 
-    A case's score is its mean over its repeats; a case without a value is left out.
+    A case's score is its mean over its repeats, and counts by the case's weight; a case without a value is left out.
     """
     name = CaseRow.body["cluster"].as_string()
     sizes = select(name, func.count()).where(CaseRow.dataset_version_id == plan.dataset.id, name.is_not(None)).group_by(name)
@@ -176,9 +176,13 @@ def cluster_means(session: Session, run: str, plan: Plan, metric: str) -> tuple[
     if not largest:
         return [], 0
     total = session.exec(select(func.count()).select_from(sizes.subquery())).one()
-    cases = _case_means(run, metric).add_columns(name.label("cluster")).join(CaseRow, _joined_case(plan))
-    cases = cases.where(name.in_([cluster for cluster, _ in largest])).group_by(name).subquery()
-    query = select(cases.c.cluster, cases.c.variant, func.avg(cases.c.mean), func.sum(cases.c.results))
+    weight = func.coalesce(CaseRow.body["weight"].as_float(), 1.0)
+    cases = (
+        _case_means(run, metric).add_columns(name.label("cluster"), weight.label("weight")).join(CaseRow, _joined_case(plan))
+    )
+    cases = cases.where(name.in_([cluster for cluster, _ in largest])).group_by(name, weight).subquery()
+    mean = func.sum(cases.c.mean * cases.c.weight) / func.sum(cases.c.weight)
+    query = select(cases.c.cluster, cases.c.variant, mean, func.sum(cases.c.results))
     means = {
         (cluster, variant): ClusterMean(cluster, variant, float(mean), int(results))
         for cluster, variant, mean, results in session.exec(query.group_by(cases.c.cluster, cases.c.variant))

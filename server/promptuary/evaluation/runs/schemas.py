@@ -216,6 +216,7 @@ class ResultOut(ResponseModel):
     vars: dict[str, Any]
     expected: Any
     cluster: str | None
+    weight: float
     tags: tuple[str, ...]
     detail: Annotated[dict[str, Any], SchemaOf(ResultDetailOut)]
     at: datetime
@@ -229,7 +230,8 @@ class ResultOut(ResponseModel):
     def of(cls, result: ResultWithCase) -> Self:
         """Build it from the domain values."""
         case = result.case
-        return cls(**vars(result.result), vars=case.vars, expected=case.expected, tags=case.tags, cluster=case.cluster)
+        own = {name: getattr(case, name) for name in ("vars", "expected", "tags", "cluster", "weight")}
+        return cls(**vars(result.result), **own)
 
 
 class HistogramOut(ResponseModel):
@@ -321,10 +323,14 @@ class DemandPowerOut(ResponseModel):
 
 
 class RunProjectionOut(ResponseModel):
-    """What a suite's next run would show; `cost` and `seconds` are null where no earlier run gives them."""
+    """What a suite's next run would show; `cost` and `seconds` are null where no earlier run gives them.
+
+    `effective` is, of cases with different weights, the number of equally weighted ones with the same information.
+    """
 
     suite: str
     cases: int
+    effective: float | None
     repeats: int
     variants: int
     power: float

@@ -2,6 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
 
 from promptuary.evaluation.plan import CaseResult
 from promptuary.evaluation.suites.gate_spec import GateSpec
@@ -18,6 +21,8 @@ from promptuary.statistics.power import (
     estimate_variance_components,
 )
 from promptuary.statistics.sample import ClusteredSample, NoSpreadError
+from promptuary.statistics.weighted import is_even
+from promptuary.statistics.weighted_sample import kish_number
 
 DEFAULT_EFFECT = 0.05
 ASSUMED_SHARE = 0.25
@@ -53,6 +58,30 @@ class PilotRun:
 
 
 @dataclass(frozen=True)
+class DatasetSize:
+    """How many cases a dataset has.
+
+    Attributes:
+        cases: their number.
+        effective: the number of equally weighted cases with the same information; None where all weigh the same.
+    """
+
+    cases: int
+    effective: float | None = None
+
+    @classmethod
+    def of_weights(cls, cases: int, weights: Mapping[str, float]) -> Self:
+        """Return the size of a dataset in which some cases have a weight, and the others weigh 1."""
+        every = [*weights.values(), *([1.0] * (cases - len(weights)))]
+        return cls(cases, kish_number(np.asarray(every)) if weights and not is_even(every) else None)
+
+    @property
+    def weight_effect(self) -> float:
+        """The factor by which weights widen the variance of a mean, at least 1."""
+        return 1.0 if self.effective is None else max(1.0, self.cases / self.effective)
+
+
+@dataclass(frozen=True)
 class RunSize:
     """A possible size of the next run.
 
@@ -83,7 +112,8 @@ class DemandPower:
         label: the baseline's label; None for a floor.
         effect: the smallest effect that matters.
         spread: the variance components of the difference, or of the score for a floor.
-        design_effect: the factor by which clusters widen the variance, ≥ 1.
+        design_effect: the factor by which clusters and weights widen the variance, ≥ 1. Kish's product of both: the effect of
+            the clusters times the number of cases by their effective number (Survey Sampling, 1965, §11.7).
         source: `pilot` where a pilot run gave the spread, else `assumed`.
         detectable: the smallest effect that the suite as it is would show.
         cases_needed: the number of cases that shows `effect`.
@@ -109,6 +139,7 @@ class RunProjection:
     Attributes:
         suite: the suite's name.
         cases: of its dataset.
+        effective: of cases with different weights, the number of equally weighted ones with the same information; else None.
         repeats: of each case.
         variants: the number of variants that every case goes through.
         power: the probability of showing an effect that exists.
@@ -122,6 +153,7 @@ class RunProjection:
 
     suite: str
     cases: int
+    effective: float | None
     repeats: int
     variants: int
     power: float
@@ -147,29 +179,30 @@ class ProjectionOptions:
 
 
 def compute_power_plan(
-    suite: Suite, cases: int, variants: int, pilot: PilotRun | None, options: ProjectionOptions
+    suite: Suite, dataset: DatasetSize, variants: int, pilot: PilotRun | None, options: ProjectionOptions
 ) -> RunProjection:
     """Compute, for each demand of the gate, the effect that the suite as it is would show, and a table of other sizes.
 
     Args:
         suite: as it would be run; one without a gate is projected on its score.
-        cases: the number of cases of its dataset.
+        dataset: the number of its cases.
         variants: the number of variants: versions and baselines times models.
         pilot: an earlier run; without one the spread is assumed, which `source` reports.
         options: the effect and the power.
     """
     demands = [demand for demand in suite.gate if not demand.every] or [GateSpec(metric="score", at_least=0.0)]
-    results = cases * suite.repeats * variants
+    results = dataset.cases * suite.repeats * variants
     cost, seconds = _effort(pilot, results)
     return RunProjection(
         suite=suite.name,
-        cases=cases,
+        cases=dataset.cases,
+        effective=dataset.effective,
         repeats=suite.repeats,
         variants=variants,
         power=options.power,
         level=CONFIDENCE_LEVEL,
         pilot=pilot.run if pilot else None,
-        demands=tuple(_demand_power(demand, suite, (cases, variants), pilot, options) for demand in demands),
+        demands=tuple(_demand_power(demand, suite, (dataset, variants), pilot, options) for demand in demands),
         results=results,
         cost=cost,
         seconds=seconds,
@@ -177,11 +210,13 @@ def compute_power_plan(
 
 
 def _demand_power(
-    demand: GateSpec, suite: Suite, size: tuple[int, int], pilot: PilotRun | None, options: ProjectionOptions
+    demand: GateSpec, suite: Suite, size: tuple[DatasetSize, int], pilot: PilotRun | None, options: ProjectionOptions
 ) -> DemandPower:
-    cases, variants = size
+    dataset, variants = size
+    cases = dataset.cases
     effect = options.effect if options.effect is not None else demand.by or DEFAULT_EFFECT
-    spread, design_effect, source = _spread(demand, pilot)
+    spread, cluster_effect, source = _spread(demand, pilot)
+    design_effect = cluster_effect * dataset.weight_effect
     design = StudyDesign(repeats=suite.repeats, level=CONFIDENCE_LEVEL, power=options.power, design_effect=design_effect)
     points = design_points(
         spread,
