@@ -21,7 +21,7 @@ from promptuary.traffic.figures.dimension import EPOCH, HOUR, TrafficPeriod
 from promptuary.traffic.figures.figures import TrafficSums
 from promptuary.traffic.figures.store import VersionTraffic, list_version_traffic
 from promptuary.traffic.online import store as rule_store
-from promptuary.traffic.online.score_store import ScoredVersion, ScoreSums, sum_scores
+from promptuary.traffic.online.score_store import OnlineScoreSums, OnlineVersion, sum_scores
 
 if TYPE_CHECKING:
     from prometheus_client.core import Metric
@@ -65,7 +65,7 @@ _READERS: tuple[tuple[str, str, Callable[[TrafficSums], float | None]], ...] = (
     ),
     ("replayable", "Calls that report the variables of their prompt.", lambda sums: sums.replayable),
 )
-_SCORE_READERS: tuple[tuple[str, str, Callable[[ScoreSums], float | None]], ...] = (
+_SCORE_READERS: tuple[tuple[str, str, Callable[[OnlineScoreSums], float | None]], ...] = (
     (
         "score_mean",
         "Mean online score, from 0 to 1, over what the sampled calls of 24 hours stand for.",
@@ -159,12 +159,12 @@ def _score_metrics(
 
     rules = rule_store.all_rules(session)
     prompts = {(rule.project, rule.rule.prompt): rule.prompt_id for rule in rules if rule.rule.scoring is not None}
-    sums: dict[tuple[str, str, str, str], ScoreSums] = {}
+    sums: dict[tuple[str, str, str, str], OnlineScoreSums] = {}
     for traffic in versions:
         prompt, number = traffic.prompt or UNKNOWN, traffic.version
         prompt_id = prompts.get((traffic.project, prompt))
         if prompt_id is not None and number is not None:
-            scores = sum_scores(session, ScoredVersion(traffic.project, prompt_id, number), now - DAY, now)
+            scores = sum_scores(session, OnlineVersion(traffic.project, prompt_id, number), now - DAY, now)
             for scorer in list(scores)[:SCORERS_LIMIT]:
                 sums[projects[traffic.project], prompt, str(number), scorer] = scores[scorer]
     labels = (*_LABELS, "scorer")

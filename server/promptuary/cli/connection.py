@@ -100,14 +100,22 @@ class ApiClient:
 
     def tag_or_none(self, path: str) -> str | None:
         """Return the ETag of a resource; None where the service has no such resource."""
+        try:
+            return self.get_with_tag(path)[1]
+        except ApiRefused as error:
+            if error.code == "not_found":
+                return None
+            raise
+
+    def get_with_tag(self, path: str) -> tuple[Any, str]:
+        """Return a resource and its ETag, of one answer."""
         response = self._send("GET", path)
-        if response.status_code == 404:
-            return None
+        body = self._parsed(response)
         if not response.is_success:
-            raise _error(response.status_code, self._parsed(response))
+            raise _error(response.status_code, body)
         if "etag" not in response.headers:
             raise ServiceUnreachable(f"the answer of {self._address} has no ETag; is it Promptuary, and of this release?")
-        return str(response.headers["etag"])
+        return body, str(response.headers["etag"])
 
     def delete(self, path: str, **query: Any) -> Any:
         """Send a DELETE request; query parameters that are None are omitted."""

@@ -9,6 +9,7 @@ import pytest
 
 from cli.conftest import unit_of_work_on
 from factories.reported_calls import call, calls
+from promptuary.cli.connection import ApiClient
 from promptuary.core.clock import wall_clock
 from promptuary.core.database import Database
 from promptuary.core.settings import read_settings
@@ -84,3 +85,21 @@ def test_settings_are_changed_one_by_one_and_taken_back(traffic: str, run: Any, 
 def test_a_setting_that_is_wrong_changes_nothing(run: Any, value: str) -> None:
     assert run("traffic", "settings", "set", value).code == 64
     assert run("traffic", "settings", "get", "--json").json["effective"]["sample"] == 0.05
+
+
+def test_settings_that_another_changes_meanwhile_are_kept(traffic: str, run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    read = ApiClient.get_with_tag
+    times = []
+
+    def read_before_another(client: ApiClient, path: str) -> tuple[Any, str]:
+        present = read(client, path)
+        times.append(path)
+        if len(times) == 1:
+            assert run("traffic", "settings", "set", "days=7").code == 0
+        return present
+
+    monkeypatch.setattr(ApiClient, "get_with_tag", read_before_another)
+    assert run("traffic", "settings", "set", "sample=0.1").code == 0
+    assert len(times) == 3
+    own = run("traffic", "settings", "get", "--json").json["settings"]
+    assert (own["sample"], own["days"]) == (0.1, 7)

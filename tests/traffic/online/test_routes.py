@@ -73,6 +73,7 @@ def test_rules_are_the_leads_and_scores_everybodys(stocked: Any, api: Any, beare
     assert api.get("/v1/prompts/word/online-scores", headers=bearer("service")).status_code == 403
 
 
+@pytest.mark.usefixtures("database")
 def test_online_scores_are_weighted_by_version_and_day(
     stocked: Any, store_calls: StoreCalls, opened_database: Any, clock: ManualClock, settings: Any
 ) -> None:
@@ -101,6 +102,7 @@ def test_online_scores_are_weighted_by_version_and_day(
     assert again == answer
 
 
+@pytest.mark.usefixtures("database")
 def test_inputs_are_compared_with_a_datasets(
     stocked: Any, app: Any, store_calls: StoreCalls, monkeypatch: pytest.MonkeyPatch, opened_database: Any
 ) -> None:

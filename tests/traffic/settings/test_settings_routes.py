@@ -1,5 +1,6 @@
 """A project's traffic settings over HTTP."""
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -100,3 +101,42 @@ def test_a_project_has_the_bounds_of_the_service() -> None:
     for name, schema in own.items():
         bounds = {key: value for key, value in service[f"traffic_{name}"].items() if key not in ("default", "title")}
         assert schema["anyOf"] == [bounds, {"type": "null"}]
+
+
+def test_a_change_of_what_has_changed_meanwhile_is_refused(database: Any, api: Any, bearer: Any, prompt: str) -> None:
+    headers = bearer("lead")
+    tag = api.get(PATH, headers=headers).headers["etag"]
+    conditional = headers | {"If-Match": tag}
+    first = api.put(PATH, json={"settings": {"sample": 0.5}, "rules": [RULE]}, headers=conditional)
+    assert first.status_code == 200
+    assert first.headers["etag"] != tag
+    second = api.put(PATH, json={"settings": {"days": 7}}, headers=conditional)
+    assert (second.status_code, second.json()["code"]) == (412, "precondition_failed")
+    present = api.get(PATH, headers=headers)
+    assert (present.headers["etag"], present.json()) == (first.headers["etag"], first.json())
+    assert api.put(PATH, json={}, headers=headers | {"If-Match": first.headers["etag"]}).headers["etag"] == tag
+
+
+def test_writers_at_the_same_time_lose_no_change(database: Any, api: Any, bearer: Any) -> None:
+    headers = bearer("lead")
+    changes = [{"sample": 0.5}, {"days": 7}, {"wait": 60}, {"reservoir": 10}]
+
+    def change(own: dict[str, Any]) -> None:
+        for _ in range(50):
+            present = api.get(PATH, headers=headers)
+            body = {"settings": present.json()["settings"] | own}
+            answer = api.put(PATH, json=body, headers=headers | {"If-Match": present.headers["etag"]})
+            if answer.status_code == 200:
+                return
+            assert answer.status_code == 412, answer.text
+        raise AssertionError("the others always came first")
+
+    with ThreadPoolExecutor(len(changes)) as pool:
+        list(pool.map(change, changes))
+    own = api.get(PATH, headers=headers).json()["settings"]
+    assert {name: value for name, value in own.items() if value is not None} == {
+        "sample": 0.5,
+        "days": 7,
+        "wait": 60,
+        "reservoir": 10,
+    }

@@ -17,10 +17,12 @@ from promptuary.core import errors
 from promptuary.core.wire import ERRORS_LIMIT
 from promptuary.prompt.errors import FieldError, Invalid, PromptuaryError
 from promptuary.prompt.validation_errors import MESSAGES
+from promptuary.traffic.otlp.failure import PROTOBUF_TYPE, failure_response
 
 log = structlog.get_logger(__name__)
 
 BASIC = 'Basic realm="Promptuary", Bearer'
+OTLP_PATHS = ("/v1/otlp/v1/", "/api/public/otel/v1/")
 _PLAIN = {
     404: ("not_found", "there is nothing at this path"),
     405: ("method_not_allowed", "the path does not accept this method"),
@@ -59,7 +61,16 @@ def error_response(error: PromptuaryError, path: str = "") -> Response:
 
 async def _handle_promptuary_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, PromptuaryError)
-    return error_response(error, request.scope["path"])
+    return _in_protobuf(request, error_response(error, request.scope["path"]), error.message)
+
+
+def _in_protobuf(request: Request, response: Response, message: str) -> Response:
+    """Return the response to a request of OTLP in protobuf, which gets its errors in protobuf, too; any other as it is."""
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type != PROTOBUF_TYPE or not request.scope["path"].startswith(OTLP_PATHS):
+        return response
+    headers = {name: value for name, value in response.headers.items() if name in ("retry-after", "www-authenticate")}
+    return Response(failure_response(message), response.status_code, headers, media_type=PROTOBUF_TYPE)
 
 
 async def _handle_invalid_request(request: Request, error: Exception) -> Response:
@@ -107,7 +118,7 @@ async def _handle_unexpected_error(request: Request, error: Exception) -> Respon
     """Build a response without a traceback; the traceback is in the log."""
     log.error("unexpected error", method=request.method, path=request.url.path, exc_info=error)
     detail = "something failed in the server; its log has the error"
-    return problem_response(500, "internal_error", detail, path=request.scope["path"])
+    return _in_protobuf(request, problem_response(500, "internal_error", detail, path=request.scope["path"]), detail)
 
 
 def install_error_handlers(app: FastAPI) -> None:

@@ -1,17 +1,20 @@
 """`promptuary traffic settings get | set`: what is sampled of a project's traffic, and how long it is stored."""
 
 import json as json_format
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from promptuary.cli.connection import connect
+from promptuary.cli.connection import ApiClient, ApiRefused, connect
 from promptuary.cli.output import AsJson, Project, print_json, print_line, print_table
 from promptuary.prompt.errors import FieldError, Invalid
 
 PATH = "/traffic/settings"
 DEFAULT = "default"
+TRIES = 5
+"""How often a change is tried while others change the settings at the same time."""
 app = typer.Typer(help="What is sampled of the project's traffic, and how long it is stored.", no_args_is_help=True)
 
 
@@ -39,11 +42,23 @@ def set_settings(
     changes = dict(_parse(value) for value in values or ())
     new_rules = None if rules is None else _read_rules(rules)
     with connect(project) as api:
-        present = api.get(PATH)
+        settings = _change(api, changes, new_rules)
+    _print(settings, json=json)
+
+
+def _change(api: ApiClient, changes: Mapping[str, Any], new_rules: Any) -> Any:
+    """Change what is named, and keep the rest as it is, also where somebody else changes it at the same time."""
+    for tries_left in reversed(range(TRIES)):
+        present, tag = api.get_with_tag(PATH)
         own = {name: value for name, value in (present["settings"] | changes).items() if value is not None}
         present_rules = [{name: value for name, value in rule.items() if value is not None} for rule in present["rules"]]
-        settings = api.put(PATH, {"settings": own, "rules": present_rules if new_rules is None else new_rules})
-    _print(settings, json=json)
+        body = {"settings": own, "rules": present_rules if new_rules is None else new_rules}
+        try:
+            return api.put_if(PATH, body, tag)
+        except ApiRefused as error:
+            if error.code != "precondition_failed" or not tries_left:
+                raise
+    raise AssertionError("the last try returns or raises")
 
 
 def _parse(text: str) -> tuple[str, Any]:

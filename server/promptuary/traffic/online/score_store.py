@@ -17,7 +17,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
-class ScoreSums:
+class OnlineScoreSums:
     """The scores of a metric, each weighted by the number of calls that its call stands for.
 
     Attributes:
@@ -34,9 +34,9 @@ class ScoreSums:
     total: float = 0.0
     cost: float = 0.0
 
-    def __add__(self, other: "ScoreSums") -> "ScoreSums":
+    def __add__(self, other: "OnlineScoreSums") -> "OnlineScoreSums":
         """Return the sums of both."""
-        return ScoreSums(*(getattr(self, name) + getattr(other, name) for name in self.__slots__))
+        return OnlineScoreSums(*(getattr(self, name) + getattr(other, name) for name in self.__slots__))
 
     @property
     def mean(self) -> float | None:
@@ -45,7 +45,7 @@ class ScoreSums:
 
 
 @dataclass(frozen=True, slots=True)
-class ScoredVersion:
+class OnlineVersion:
     """A version of a prompt, by the ids of its project and prompt."""
 
     project: int
@@ -53,18 +53,18 @@ class ScoredVersion:
     version: int
 
 
-def sum_scores(session: Session, version: ScoredVersion, since: datetime, until: datetime) -> dict[str, ScoreSums]:
+def sum_scores(session: Session, version: OnlineVersion, since: datetime, until: datetime) -> dict[str, OnlineScoreSums]:
     """Return the scores of a version's calls that began in a time, by metric.
 
     A call's probability is that of its stratum times the threshold of its day's reservoir, so that the calls are added up by
     day (UTC) and stratum: a threshold divides the sum of all of them.
     """
     thresholds = read_thresholds(session, version.project, version.prompt)
-    sums: dict[str, ScoreSums] = defaultdict(ScoreSums)
+    sums: dict[str, OnlineScoreSums] = defaultdict(OnlineScoreSums)
     for first, end in _days(since, until):
         for metric, stratum, scored, count, weight, total, cost in session.connection().execute(_query(version, first, end)):
             threshold = thresholds.get((version.version, (first - _EPOCH).days, stratum), 1.0)
-            each = ScoreSums(scored, count - scored, (weight or 0.0) / threshold, (total or 0.0) / threshold, cost or 0.0)
+            each = OnlineScoreSums(scored, count - scored, (weight or 0.0) / threshold, (total or 0.0) / threshold, cost or 0.0)
             sums[metric] += each
     return dict(sorted(sums.items()))
 
@@ -78,7 +78,7 @@ def _days(since: datetime, until: datetime) -> Iterator[tuple[datetime, datetime
         first = end
 
 
-def _query(version: ScoredVersion, first: datetime, end: datetime) -> Any:
+def _query(version: OnlineVersion, first: datetime, end: datetime) -> Any:
     call, score = ObservationRow, OnlineScoreRow
     value = case((col(score.score) < 0, 0.0), (col(score.score) > 1, 1.0), else_=col(score.score))
     weight = case((col(score.score).is_not(None), 1.0 / cast(col(call.probability), Float)))

@@ -8,9 +8,9 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
 from promptuary.traffic.calls.model_call import TrafficReading
+from promptuary.traffic.otlp.failure import PROTOBUF_TYPE as PROTOBUF_TYPE
 
 JSON_TYPE = "application/json"
-PROTOBUF_TYPE = "application/x-protobuf"
 
 
 def traces_response(reading: TrafficReading, is_json: bool) -> bytes:

@@ -1,6 +1,8 @@
 """The settings of a project's traffic as they count: its own where it has them, else those of the service. Pure."""
 
-from dataclasses import dataclass, field, replace
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field, replace
 from datetime import timedelta
 from typing import Any, Literal
 
@@ -70,3 +72,10 @@ class ProjectTraffic:
     rules: tuple[MappingRule, ...] = ()
     overrides: dict[str, Any] = field(default_factory=dict)
     user_key: bytes = field(default=b"", repr=False)
+
+    @property
+    def tag(self) -> str:
+        """The ETag of the project's own settings and rules, with its quotes; those of the service are not in it."""
+        own = {"settings": self.overrides, "rules": [asdict(rule) for rule in self.rules]}
+        text = json.dumps(own, sort_keys=True, separators=(",", ":"))
+        return f'"{hashlib.sha256(text.encode()).hexdigest()[:32]}"'

@@ -7,6 +7,7 @@ from typing import Any
 from promptuary.access import audit
 from promptuary.access.unit_of_work import UnitOfWork
 from promptuary.core.errors import FieldError, InvalidRequest
+from promptuary.core.preconditions import UNCONDITIONAL, Preconditions
 from promptuary.registry.store import find_prompt
 from promptuary.traffic.settings import store
 from promptuary.traffic.settings.project_settings import ProjectTraffic
@@ -26,17 +27,23 @@ class TrafficSettingsService:
         unit = self.unit
         return store.load_project_traffic(unit.session, unit.caller.project, unit.settings)
 
-    def put(self, overrides: dict[str, Any], rules: Sequence[MappingRule]) -> ProjectTraffic:
+    def put(
+        self, overrides: dict[str, Any], rules: Sequence[MappingRule], condition: Preconditions = UNCONDITIONAL
+    ) -> ProjectTraffic:
         """Replace the project's own settings and its rules; the key of its end users stays.
 
         Args:
             overrides: the project's own settings by name; all others are those of the service.
             rules: in the order in which they are tried.
+            condition: what must be true of the settings before the change.
 
         Raises:
+            PreconditionFailed: when the condition is not met.
             InvalidRequest: for a rule whose prompt does not exist.
         """
         unit = self.unit
+        present = store.lock_project_traffic(unit.session, unit.caller.project, unit.settings)
+        condition.require(present.tag, "the project's traffic settings")
         errors = [
             FieldError(f"rules.{number}.prompt", f"there is no prompt '{rule.prompt}' in this project; push it first")
             for number, rule in enumerate(rules)

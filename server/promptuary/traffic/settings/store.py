@@ -33,6 +33,13 @@ def require_project_traffic(session: Session, project: int, settings: Settings) 
     return traffic
 
 
+def lock_project_traffic(session: Session, project: int, settings: Settings) -> ProjectTraffic:
+    """Return what counts in a project; its settings are locked until the transaction ends."""
+    _add_row(session, project)
+    session.exec(_query(project).with_for_update()).one()
+    return load_project_traffic(session, project, settings)
+
+
 def put_project_settings(session: Session, project: int, overrides: dict[str, Any], rules: list[dict[str, Any]]) -> None:
     """Store a project's own settings and rules; its key stays as it is."""
     _add_row(session, project)
