@@ -119,3 +119,31 @@ def test_an_evaluation_of_the_span_around_is_joined_before_the_stratum_is_chosen
     assert feedback_counts(opened_database) == {}
     assert settle(traffic, clock) == [("random", True), ("low_feedback", True)]
     assert feedback_counts(opened_database) == {(1, "small", hour_of(AT)): (1, 0.25, 1)}
+
+
+@pytest.mark.parametrize("order", ["elc", "cle", "lec", "cel"])
+@pytest.mark.parametrize("depth", [1, 2, 3])
+def test_an_evaluation_of_a_span_far_above_joins_its_only_version(
+    traffic: Traffic, opened_database: Database, clock: Any, order: str, depth: int
+) -> None:
+    requests = {
+        "e": evaluation(trace_id=TRACE, span_id=span(depth)),
+        "l": links(link(1), link(2, 1), link(3, 2)),
+        "c": calls(call(5, under=3), call(6, under=3, at=AT + timedelta(seconds=1))),
+    }
+    for request in order:
+        traffic.take(requests[request])
+    assert feedback_counts(opened_database) == {}
+    settle(traffic, clock)
+    assert feedback_counts(opened_database) == {(1, "small", hour_of(AT)): (1, 0.25, 1)}
+
+
+def test_an_evaluation_above_calls_of_two_versions_counts_for_none(
+    traffic: Traffic, opened_database: Database, clock: Any
+) -> None:
+    traffic.take(links(link(1), link(2, 1), link(3, 1)))
+    traffic.take(calls(call(5, under=2), call(6, replace(TRIAGE, version="2"), under=3)))
+    traffic.take(evaluation(trace_id=TRACE, span_id=span(1)))
+    traffic.take(evaluation(trace_id=TRACE, span_id=span(3), name="length"))
+    settle(traffic, clock)
+    assert feedback_counts(opened_database) == {(2, "small", hour_of(AT)): (1, 0.25, 1)}

@@ -1,6 +1,6 @@
 """Feedback and the calls that it is about, as values."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -135,6 +135,9 @@ class Feedback:
         return (self.prompt_id, self.version, self.reference, *texts)
 
 
+IsAround = Callable[[tuple[str, str], FeedbackCall], bool]
+
+
 def hour_of(at: datetime) -> int:
     """Return the hour since 1970 in which a time is."""
     return int(at.timestamp() // SECONDS_OF_AN_HOUR)
@@ -159,12 +162,26 @@ def find_exactly(reference: CallReference, calls: Sequence[FeedbackCall]) -> Fee
     return next((call for call in calls if (call.trace_id, call.span_id) == span), None)
 
 
-def find_inside(reference: CallReference, calls: Sequence[FeedbackCall]) -> FeedbackCall | None:
-    """Return the last call whose parent is the referenced span; None for none, or where the calls have different versions."""
-    if reference.trace_id is None:
+def find_inside(
+    reference: CallReference, calls: Sequence[FeedbackCall], is_around: IsAround | None = None
+) -> FeedbackCall | None:
+    """Return the last call inside the referenced span; None for none, or where the calls have different prompts or versions.
+
+    Args:
+        reference: names a span.
+        calls: those of its trace, and perhaps others.
+        is_around: returns whether a span, by its trace's and its own id, is around a call at any depth; without it, only calls
+            whose parent is the span are inside.
+    """
+    if reference.trace_id is None or reference.span_id is None:
         return None
     span = (reference.trace_id, reference.span_id)
-    inside = [call for call in calls if (call.trace_id, call.parent_span_id) == span]
+    inside = [
+        call
+        for call in calls
+        if (call.trace_id, call.parent_span_id) == span
+        or (call.trace_id == span[0] and is_around is not None and is_around(span, call))
+    ]
     if len({(call.prompt_id, call.version) for call in inside}) != 1:
         return None
     return max(inside, key=lambda call: (call.at, call.observation_id))

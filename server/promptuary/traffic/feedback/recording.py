@@ -9,7 +9,15 @@ from promptuary.core.database import Session
 from promptuary.traffic.counters.counts import FeedbackCounts, SeriesKey
 from promptuary.traffic.counters.store import SeriesHour, add_feedback_counts, require_series
 from promptuary.traffic.feedback import store
-from promptuary.traffic.feedback.feedback import Feedback, FeedbackCall, FeedbackSource, find_exactly, find_inside, hour_of
+from promptuary.traffic.feedback.feedback import (
+    Feedback,
+    FeedbackCall,
+    FeedbackSource,
+    IsAround,
+    find_exactly,
+    find_inside,
+    hour_of,
+)
 
 RedactText = Callable[[str], tuple[str, int]]
 TEXT_LIMIT = 100_000
@@ -83,15 +91,20 @@ def move_feedback(recording: FeedbackRecording, observation_ids: Collection[str]
     _count(recording, changes)
 
 
-def settle_feedback(recording: FeedbackRecording, observation_ids: Collection[str]) -> None:
+def settle_feedback(recording: FeedbackRecording, observation_ids: Collection[str], is_around: IsAround | None = None) -> None:
     """Join the rest of the feedback that waits with calls whose wait is about to end; call it before their stratum is chosen.
 
-    An evaluation of the span around calls is tied to the last of them, where all have the same version: only now they are all
-    known. Feedback that was written in the very moment in which its call was is joined here, too.
+    An evaluation of a span around calls, at any depth, is tied to the last of them, where all have the same version: only now
+    they are all known. Feedback that was written in the very moment in which its call was is joined here, too.
+
+    Args:
+        recording: the transaction and its settings.
+        observation_ids: of the calls.
+        is_around: see `find_inside`.
     """
     session, project = recording.session, recording.project
     if observation_ids and store.is_any_waiting(session, project):
-        _join(recording, store.calls_by_id(session, project, observation_ids), with_outer_spans=True)
+        _join(recording, store.calls_by_id(session, project, observation_ids), with_outer_spans=True, is_around=is_around)
 
 
 def _record(recording: FeedbackRecording, items: Sequence[Feedback]) -> list[RecordedFeedback]:
@@ -131,7 +144,13 @@ def _is_repeated(earlier: Feedback, item: Feedback) -> bool:
     return item.source is FeedbackSource.EVALUATION or earlier.statement == item.statement
 
 
-def _join(recording: FeedbackRecording, calls: Sequence[FeedbackCall], *, with_outer_spans: bool) -> None:
+def _join(
+    recording: FeedbackRecording,
+    calls: Sequence[FeedbackCall],
+    *,
+    with_outer_spans: bool,
+    is_around: IsAround | None = None,
+) -> None:
     session, project = recording.session, recording.project
     waiting = store.waiting_feedback(session, project, {subject for call in calls for subject in call.subjects})
     if not waiting:
@@ -144,7 +163,7 @@ def _join(recording: FeedbackRecording, calls: Sequence[FeedbackCall], *, with_o
     for item in waiting:
         call = find_exactly(item.reference, known)
         if call is None and with_outer_spans:
-            call = find_inside(item.reference, known)
+            call = find_inside(item.reference, known, is_around)
         if call is not None:
             pairs.append((item, _tied(item, call)))
     joined = _placed(recording, [item for _, item in pairs], known)

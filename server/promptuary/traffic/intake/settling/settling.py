@@ -8,11 +8,13 @@ from promptuary.core.clock import Clock
 from promptuary.core.database import Database, Session
 from promptuary.core.settings import Settings
 from promptuary.traffic.counters.store import add_counts
+from promptuary.traffic.feedback.feedback import FeedbackCall, IsAround
 from promptuary.traffic.feedback.recording import move_feedback, settle_feedback
 from promptuary.traffic.intake.late_parents import move_settling_calls
 from promptuary.traffic.intake.settling import store
 from promptuary.traffic.intake.settling.sampling import Reservoir, place_call, stays
 from promptuary.traffic.intake.settling.store import DueCall
+from promptuary.traffic.intake.spans.graph import SpanGraph
 from promptuary.traffic.intake.taking import Taking
 from promptuary.traffic.redaction.redactor import Redactor
 from promptuary.traffic.settings.project_settings import TrafficSettings
@@ -64,7 +66,7 @@ class SampleSettling:
             add_counts(session, taking.counts)
             move_feedback(taking.feedback, taking.moved)
             due = store.reload_calls(session, [call.id for call in due])
-        settle_feedback(taking.feedback, [call.id for call in due])
+        settle_feedback(taking.feedback, [call.id for call in due], _is_around(SpanGraph(session, project)))
         keeps_all = traffic.settings.keep == "all"
         candidates = [call for call in due if call.prompt_id is not None or keeps_all]
         stored = self._keep(session, project, traffic.settings, candidates)
@@ -109,6 +111,14 @@ class SampleSettling:
                 return False
         with self.database.write_over_deleted() as session:
             return store.purge(session, before, PURGE_BATCH)
+
+
+def _is_around(graph: SpanGraph) -> IsAround:
+    def is_around(span: tuple[str, str], call: FeedbackCall) -> bool:
+        has_parent = call.trace_id is not None and call.parent_span_id is not None
+        return has_parent and graph.is_around(span, (str(call.trace_id), str(call.parent_span_id)))
+
+    return is_around
 
 
 def _draw_nothing() -> float:

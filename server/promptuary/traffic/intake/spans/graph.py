@@ -90,6 +90,19 @@ class SpanGraph:
             current = following
         return surroundings
 
+    def is_around(self, span: tuple[str, str], start: tuple[str, str]) -> bool:
+        """Return whether a span is the start or around it, each of a trace's and a span's id."""
+        outer, current = span_digest(self._project, *span), span_digest(self._project, *start)
+        for _ in range(_DEPTH_LIMIT):
+            if current == outer:
+                return True
+            self._load([current])
+            known = self._spans.get(current)
+            if known is None or known.parent is None:
+                return False
+            current = known.parent
+        return False
+
     def _add(self, link: SpanLink, *, is_call: bool = False) -> None:
         span = span_digest(self._project, link.trace_id, link.span_id)
         parent = None if link.parent_span_id is None else span_digest(self._project, link.trace_id, link.parent_span_id)
