@@ -441,8 +441,8 @@ def test_the_history_lists_ones_own_decisions(reviewer_at_queue: OpenQueue) -> N
     entries = reviewer.page.get_by_role("dialog", name="Your decisions").get_by_role("listitem")
     entries.nth(1).wait_for()
     assert [entries.nth(number).inner_text().split("\n")[0].split(" · ")[0] for number in range(2)] == [
-        "Reject item-1",
-        "Approve item-0",
+        "Reject ticket 1",
+        "Approve ticket 0",
     ]
     reviewer.press("a")  # keys do nothing behind a dialog
     reviewer.page.keyboard.press("Escape")

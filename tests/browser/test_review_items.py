@@ -266,3 +266,44 @@ def test_the_pages_break_no_rule_of_their_policy(reviewer_at_queue: OpenQueue) -
         reviewer.page.get_by_role("link", name=page).click()
         reviewer.page.get_by_role("heading", name=page).first.wait_for()
     assert violations == []
+
+
+def test_a_text_that_is_too_long_is_counted_and_named(reviewer_at_queue: OpenQueue) -> None:
+    fields = [{"name": "note", "type": "text", "title": "Note", "maximum": 5}]
+    reviewer = reviewer_at_queue([{"payload": {"output": "a card"}}], schema={"fields": fields})
+    reviewer.open()
+    reviewer.can_decide("a card")
+    reviewer.sees("0 of at most 5 characters")
+    reviewer.page.get_by_label("Note").fill("too long")
+    reviewer.sees("8 of at most 5 characters")
+    reviewer.press("Escape")
+    reviewer.press("a")
+    reviewer.sees("“Note”: Enter at most 5 characters. Then press Ctrl+Enter.")
+    problem = reviewer.page.locator(".pr-problem:not([hidden])").bounding_box()
+    assert problem["y"] + problem["height"] <= reviewer.page.locator(".pr-bar").bounding_box()["y"]
+
+
+def test_the_only_free_item_says_so_and_undo_spares_the_decision_before(reviewer_at_queue: OpenQueue) -> None:
+    reviewer = reviewer_at_queue(2)
+    reviewer.open()
+    reviewer.can_decide("output 0")
+    reviewer.press("a")
+    reviewer.can_decide("output 1")
+    reviewer.saved(1)
+    reviewer.sees("1 decided by you · 1 left for you · 1 of 2 complete")
+    reviewer.press("s")
+    reviewer.sees("This is the only item that is free for you now.")
+    reviewer.press("z")
+    reviewer.page.get_by_text("You skipped an item last").wait_for()
+    assert len(reviewer.decisions()) == 1
+    reviewer.press("z")
+    reviewer.can_decide("output 0")
+    reviewer.sees("0 decided by you · 2 left for you · 0 of 2 complete")
+
+
+def test_a_queue_without_undo_has_no_button_for_it(reviewer_at_queue: OpenQueue) -> None:
+    reviewer = reviewer_at_queue(undo_seconds=0)
+    reviewer.open()
+    reviewer.can_decide("output 0")
+    assert reviewer.page.get_by_role("button", name="History").count() == 1
+    assert reviewer.page.get_by_role("button", name="Undo").count() == 0

@@ -20,7 +20,7 @@ def show() -> None:
     try:
         queue = session.api().queue(name)
     except ApiError as error:
-        if error.status not in (404, 422):
+        if error.status not in (400, 404, 422):
             raise
         st.error(escape_markdown(f"There is no queue {name}."), icon=":material/search_off:")
         st.button("All queues", icon=":material/arrow_back:", on_click=_leave_queue)

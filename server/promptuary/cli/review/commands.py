@@ -9,6 +9,7 @@ import typer
 from promptuary.cli.connection import connect, path_segment
 from promptuary.cli.number_parsers import decimal, integer
 from promptuary.cli.output import AsJson, Project, print_json, print_line, print_notice, print_table
+from promptuary.cli.review.disagreements import disagreement_lines
 from promptuary.cli.review.filling import LATEST, QueueRequest, describe_filled, fill, find_run
 from promptuary.cli.review.preferences import figure, print_preferences, read_preferences
 from promptuary.prompt.errors import FieldError, Invalid
@@ -131,6 +132,9 @@ def show_agreement(queue: Queue, project: Project = None, json: AsJson = False) 
     with connect(project) as api:
         agreement = api.get(f"/queues/{path_segment(queue)}/agreement")
         preferences = read_preferences(api, queue, agreement)
+        listed = (
+            [] if agreement["finished_only"] else list(api.items(f"/queues/{path_segment(queue)}/disagreements", state="all"))
+        )
     if json:
         agreement |= {"preferences": preferences} if preferences else {}
         print_json(agreement)
@@ -142,8 +146,8 @@ def show_agreement(queue: Queue, project: Project = None, json: AsJson = False) 
     for label in agreement["labels"]:
         if label["note"]:
             print_line(f"{label['name']}: {label['note']}")
-    for source in agreement["disagreements"]:
-        print_line(f"disagreement: {source}")
+    for line in disagreement_lines(agreement, listed):
+        print_line(line)
     print_preferences(preferences)
 
 

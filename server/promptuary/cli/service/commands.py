@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 LOOPBACK = "127.0.0.1"  # MLflow and Chroma have no authentication, so they never listen elsewhere
 Host = Annotated[str | None, typer.Option("--host", help="The address to listen on; loopback by default.")]
 Port = Annotated[int | None, typer.Option("--port", help="The port; 8400 by default.", parser=integer, metavar="INTEGER")]
+UiPort = Annotated[int | None, typer.Option("--port", help="The port; 8401 by default.", parser=integer, metavar="INTEGER")]
 
 
 def load_settings(**overrides: Any) -> "Settings":
@@ -85,7 +86,7 @@ def worker() -> None:
         pool.submit(assembled.run, stopped).result()  # this thread is free to handle signals, whatever the worker is doing
 
 
-def ui(host: Host = None, port: Port = None) -> None:
+def ui(host: Host = None, port: UiPort = None) -> None:
     """Run the Streamlit app, on the API at PROMPTUARY_URL."""
     chosen = load_settings(host=host, ui_port=port)
     url = os.environ.get("PROMPTUARY_URL") or f"http://{chosen.host}:{chosen.port}"

@@ -26,8 +26,8 @@ export class Bar {
     this.buttons = new Map();
   }
 
-  /** Build the buttons of a queue; `own` are the card's keys that no decision uses. */
-  build(choices, own) {
+  /** Build the buttons of a queue; `own` are the card's keys that no decision uses; a queue may allow no undo. */
+  build(choices, own, canUndo = true) {
     this.buttons.clear();
     this.choices.replaceChildren(
       ...choices.map((choice) => {
@@ -40,7 +40,7 @@ export class Bar {
     this.more.replaceChildren(
       this.button("Skip", own.skip, this.actions.skip),
       this.button("Later", own.defer, this.actions.defer),
-      this.button("Undo", own.undo, this.actions.undo),
+      ...(canUndo ? [this.button("Undo", own.undo, this.actions.undo)] : []),
       this.button("History", own.history, this.actions.history),
       this.button("Keys", "?", this.actions.keys),
     );

@@ -112,6 +112,7 @@ class Card {
     if (height === this.barHeight) return;
     this.barHeight = height;
     this.root.style.paddingBottom = `${height + 16}px`;
+    this.root.style.setProperty("--pr-bar-height", `${height + 16}px`);
     this.seen.resize(height);
   }
 
@@ -122,7 +123,8 @@ class Card {
     this.choices = queue.decisions.length ? queue.decisions : [SAVE];
     this.labels = new Map(this.choices.map((choice) => [choice.value, choice.label]));
     this.own = ownKeys(this.choices);
-    this.bar.build(this.choices, this.own);
+    if (!queue.undo_seconds) delete this.own.undo;
+    this.bar.build(this.choices, this.own, queue.undo_seconds > 0);
     this.bar.enable(Boolean(this.session.current));
     const isOpen = this.guide.querySelector("details")?.open ?? window.innerWidth >= WIDE;
     this.guide.replaceChildren(...buildGuide(queue, isOpen));
@@ -183,9 +185,20 @@ class Card {
 
   showStored(decision) {
     this.say(`Saved: ${this.labels.get(decision?.decision) ?? "decided"}.`);
+    this.countDecision(1);
+  }
+
+  /** Show that a stored decision was taken back. */
+  showUndone() {
+    this.countDecision(-1);
+  }
+
+  /** Count a decision that came or went; with one slot it completes its item, else the API has to be asked. */
+  countDecision(change) {
     const counts = { ...this.session.queue.counts };
-    counts.mine += 1;
-    counts.left = Math.max(0, counts.left - 1);
+    counts.mine = Math.max(0, counts.mine + change);
+    counts.left = Math.max(0, counts.left - change);
+    if (this.queue.slots === 1) counts.decided = Math.max(0, counts.decided + change);
     this.session.queue.counts = counts;
     this.showCounts(this.session.queue);
   }
@@ -293,8 +306,9 @@ class Card {
     const invalid = this.fields.firstProblem();
     if (invalid) {
       this.choose(decision);
-      this.fields.focus(invalid.name);
-      this.hint(`Fill in “${invalid.title || invalid.name}”, then press Ctrl+Enter.`);
+      this.fields.focus(invalid.field.name);
+      const title = invalid.field.title || invalid.field.name;
+      this.hint(invalid.isEmpty ? `Fill in “${title}”, then press Ctrl+Enter.` : `“${title}”: ${invalid.text} Then press Ctrl+Enter.`);
       return;
     }
     const draft = this.draft();
@@ -384,8 +398,8 @@ class Card {
     const { skip, defer, undo, history, comment, correct } = this.own;
     const rows = [
       ...this.choices.map((choice) => [choice.shortcut, choice.label]),
-      [skip, "Skip: the item comes back after all others"],
-      [defer, "Later: the item comes back to you after all others"],
+      [skip, "Skip: the item comes again when nothing else is left for you"],
+      [defer, "Later: as Skip, and the queue records that you mean to come back to it"],
       [comment, "Write a comment"],
       [this.editCorrection ? correct : null, "Correct the output"],
       ...this.fields.keys(),

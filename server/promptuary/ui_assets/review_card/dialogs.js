@@ -46,7 +46,8 @@ export function showHistory(parent, queue, labels, undo) {
 }
 
 function row(decision, labels, undo) {
-  const head = element("p", {}, element("strong", { text: labels.get(decision.decision) ?? decision.decision }), ` ${decision.source} · `);
+  const name = [decision.case, decision.beginning].filter(Boolean).join(" · ") || decision.source;
+  const head = element("p", { dir: "auto" }, element("strong", { text: labels.get(decision.decision) ?? decision.decision }), ` ${name} · `);
   head.append(element("time", { datetime: decision.at, text: new Date(decision.at).toLocaleString() }));
   const node = element("li", {}, head);
   for (const [name, value] of Object.entries(decision.labels ?? {})) node.append(detail(name, value));
@@ -58,7 +59,7 @@ function row(decision, labels, undo) {
     node.append(detail("Another reviewer", other.comment ? `${label}: ${other.comment}` : label));
   }
   if (new Date(decision.undo_until) > new Date()) {
-    node.append(element("button", { type: "button", class: "pr-small", text: "Undo", "aria-label": `Undo the decision on ${decision.source}`, on: { click: undo } }));
+    node.append(element("button", { type: "button", class: "pr-small", text: "Undo", "aria-label": `Undo the decision on ${name}`, on: { click: undo } }));
   }
   return node;
 }

@@ -37,7 +37,10 @@ export class Fields {
     return Object.fromEntries(entered.filter(([, value]) => value !== undefined));
   }
 
-  /** Return the first field that is required and empty, or holds no valid value; mark each such field. */
+  /**
+   * Return the first field that is required and empty, or holds no valid value, as `{field, text, isEmpty}`; mark each such
+   * field.
+   */
   firstProblem() {
     let first = null;
     for (const field of this.fields) {
@@ -45,7 +48,7 @@ export class Fields {
       const value = control.value();
       const text = value === undefined ? (field.required ? "This field is required." : "") : valueProblem(field, value);
       this.showProblem(field.name, text);
-      if (text) first ??= field;
+      if (text) first ??= { field, text, isEmpty: value === undefined };
     }
     return first;
   }
@@ -165,9 +168,16 @@ function buildNumber(field, value, { changed }) {
 }
 
 function buildText(field, value, { changed }) {
-  const input = element("textarea", { rows: 2, on: { input: changed } });
+  const limit = field.maximum == null ? null : element("p", { class: "pr-hint", id: `pr-limit-${field.name}` });
+  const count = () => {
+    if (limit) limit.textContent = `${Array.from(input.value.trim()).length} of at most ${field.maximum} characters`;
+  };
+  const input = element("textarea", { rows: 2, "aria-describedby": limit?.id, on: { input: () => (count(), changed()) } });
   input.value = value ?? "";
-  return { node: labelled(field, input), value: () => input.value.trim() || undefined };
+  count();
+  const node = labelled(field, input);
+  if (limit) node.append(limit);
+  return { node, value: () => input.value.trim() || undefined };
 }
 
 function buildTags(field, value, { changed }) {

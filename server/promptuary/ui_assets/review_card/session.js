@@ -23,6 +23,7 @@ export class Session {
     this.next = null;
     this.exhausted = false; // whether the API had no item beside the current one
     this.lastDecision = null;
+    this.skipped = null; // the item that was skipped or deferred last, until something else is done
     this.closed = false;
     this.pumping = null;
     this.pendingDraft = null;
@@ -85,6 +86,7 @@ export class Session {
     if (stored) {
       if (entry.action === "submit") {
         this.lastDecision = answer.body;
+        this.skipped = null;
         this.storage.dropDraft(item);
         this.channel.postMessage({ decided: entry.claim.id });
         this.view.showStored(answer.body);
@@ -171,6 +173,7 @@ export class Session {
   show(claim) {
     this.current = claim;
     this.view.showItem(claim, claim ? this.storage.draft(claim.item.id) ?? claim.draft ?? null : null);
+    if (claim && claim.item.id === this.skipped) this.view.showNote("This is the only item that is free for you now.");
   }
 
   /** Send a decision, a skip or a deferral of the current item; the next item is shown before the request leaves. */
@@ -182,6 +185,7 @@ export class Session {
     const claim = this.current;
     const next = this.next;
     this.next = null;
+    this.skipped = action === "submit" ? null : claim.item.id;
     this.outbox.add(action, claim, body);
     this.show(next);
     this.outbox.hurry();
@@ -217,6 +221,11 @@ export class Session {
   }
 
   async undoOnce(decision) {
+    if (decision === null && this.skipped) {
+      this.skipped = null;
+      this.view.showNote("You skipped an item last; it comes again after the others. Undo once more takes back your last decision.");
+      return;
+    }
     const unsent = decision === null ? this.outbox.takeBack() : null;
     if (unsent) {
       this.bringBack(unsent.claim, unsent.body);
@@ -236,7 +245,8 @@ export class Session {
       this.storage.dropDraft(answer.body.item.id);
       this.bringBack(answer.body, answer.body.draft);
       this.view.showNote("Undone: decide this item again.");
-      this.refreshCountsSoon();
+      this.view.showUndone();
+      this.refreshCounts();
     } else if (answer.status === 401) {
       this.view.signIn();
     } else {
