@@ -428,3 +428,11 @@ def test_a_cut_capture_keeps_its_counts() -> None:
     (call,) = read_traces(json.dumps(message).encode(), is_json=True).calls
     assert (call.contents.input, call.contents.is_complete) == (None, False)
     assert call.tokens.input == capture("genai-openai-plain").expected["totals"]["input_tokens"]
+
+
+@pytest.mark.parametrize("per_second", [1, 1000])
+def test_a_time_in_other_units_than_nanoseconds_is_rejected_and_named(per_second: int) -> None:
+    time = str(START // 10**9 * per_second)
+    reading = read_traces(traces(chat(startTimeUnixNano=time, endTimeUnixNano=time), chat()), is_json=True)
+    assert (len(reading.calls), reading.rejected) == (1, 1)
+    assert "nanoseconds" in reading.message

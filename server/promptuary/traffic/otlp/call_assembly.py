@@ -19,6 +19,7 @@ from promptuary.traffic.otlp.prompt_marks import read_mark, read_variables
 from promptuary.traffic.otlp.wire.spans import ERROR_STATUS, TraceSpan, Unreadable
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_EARLIEST = int(datetime(2000, 1, 1, tzinfo=UTC).timestamp()) * 10**9
 ERROR_LIMIT = 2000
 """Characters of an error's message."""
 STACK_TRACE = "Traceback (most recent call last)"
@@ -96,12 +97,23 @@ def assemble_call(span: TraceSpan, facts: CallFacts, contents_limit: int) -> Mod
     )
 
 
+def read_time(nanoseconds: int) -> datetime:
+    """Return a time that OTLP has in nanoseconds since 1970.
+
+    Raises:
+        Unreadable: without a time, or for one before 2000: it is in seconds or milliseconds, or of a clock that was never set.
+    """
+    if not nanoseconds:
+        raise Unreadable("no time")
+    if nanoseconds < _EARLIEST:
+        raise Unreadable("a time before the year 2000; times are in nanoseconds since 1970")
+    return EPOCH + timedelta(microseconds=nanoseconds // 1000)
+
+
 def _began(span: TraceSpan, latency: float | None) -> datetime:
     """Return when the call began: before its span where the span has no length of its own."""
     start = span.start or span.end
-    if not start:
-        raise Unreadable("no time")
-    moment = EPOCH + timedelta(microseconds=start // 1000)
+    moment = read_time(start)
     if latency is not None and latency < start / 1e6:
         moment -= timedelta(milliseconds=latency)
     return moment

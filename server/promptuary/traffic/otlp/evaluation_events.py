@@ -1,12 +1,11 @@
 """Evaluations of calls (`gen_ai.evaluation.result`), which are feedback."""
 
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import Any
 
 from promptuary.traffic.calls.model_call import Evaluation
 from promptuary.traffic.otlp.attribute_values import clean, first_text
-from promptuary.traffic.otlp.call_assembly import EPOCH
+from promptuary.traffic.otlp.call_assembly import read_time
 from promptuary.traffic.otlp.wire.spans import Unreadable
 
 EVALUATION = "gen_ai.evaluation.result"
@@ -37,8 +36,6 @@ def read_evaluation(attributes: Mapping[str, Any], span: tuple[str, str], time: 
     trace_id, span_id = span
     if response_id is None and not span_id:
         raise Unreadable("an evaluation without a span and without gen_ai.response.id")
-    if not time:
-        raise Unreadable("no time")
     explanation = attributes.get("gen_ai.evaluation.explanation")
     return Evaluation(
         name=name,
@@ -48,5 +45,5 @@ def read_evaluation(attributes: Mapping[str, Any], span: tuple[str, str], time: 
         response_id=response_id,
         trace_id=trace_id or None,
         span_id=span_id or None,
-        at=EPOCH + timedelta(microseconds=time // 1000),
+        at=read_time(time),
     )
