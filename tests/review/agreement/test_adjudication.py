@@ -53,6 +53,38 @@ def test_an_adjudication_is_audited_with_its_reason(api: Any, queue: str, lead: 
     assert entry["detail"] == {"queue": "triage", "labels": ["decision"], "reason": "a refund", "own": False}
 
 
+SPANS = {"fields": [{"name": "faults", "type": "spans", "options": ["rude"]}, {"name": "note", "type": "text"}]}
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "message"),
+    [
+        (0, 7, "ends at 7; the output has 6 characters"),
+        (6, 7, "ends at 7; the output has 6 characters"),
+        (0, 10**9, "ends at 1000000000; the output has 6 characters"),
+    ],
+)
+def test_an_adjudicated_span_beyond_the_output_is_refused(
+    database: Any, api: Any, queue: str, lead: Headers, decide: Any, start: int, end: int, message: str
+) -> None:
+    assert api.put(queue, json={"schema": SPANS}, headers=lead).status_code == 200
+    decide("ann", "approve")
+    decide("ben", "reject")
+    [item] = api.get(f"{queue}/disagreements", headers=lead).json()["items"]
+
+    def settle(first: int, last: int) -> Any:
+        labels = {"faults": [{"start": first, "end": last, "label": "rude"}]}
+        body = {"item": item["item"], "decision": "reject", "labels": labels, "reason": "a refund"}
+        return api.post(f"{queue}/adjudications", json=body, headers=lead)
+
+    refused = settle(start, end)
+    assert refused.status_code == 422
+    assert refused.json()["errors"] == [{"path": "labels.faults.0", "message": message}]
+    [still_open] = api.get(f"{queue}/disagreements", headers=lead).json()["items"]
+    assert still_open["adjudications"] == []  # nothing of a refused request is stored
+    assert settle(0, 6).status_code == 201
+
+
 @pytest.mark.parametrize("role", ["viewer", "reviewer", "editor", "ci", "service"])
 def test_only_a_lead_or_above_adjudicates(api: Any, queue: str, disputed: str, header_of: Any, role: str) -> None:
     body = {"item": disputed, "decision": "reject", "reason": "a refund"}

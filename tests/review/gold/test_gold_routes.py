@@ -1,11 +1,22 @@
 """Corrections become gold: accepted by a lead into a dataset's next version, with where they come from."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from promptuary.evaluation.case import Case
+from promptuary.evaluation.conversations.turn import Turn
+
 Headers = dict[str, str]
+TURNS = (Turn(user="Where is it?", expected="a question"), Turn(user="Order 7", expected="on its way"))
+CONVERSATIONS = [
+    Case("one", {"ticket": "about one"}, "on its way", turns=TURNS),
+    Case("two", {"ticket": "about one"}, None, turns=(TURNS[0], replace(TURNS[1], expected={"state": "late"}))),
+    Case("three", {"ticket": "about one"}, turns=(TURNS[0], replace(TURNS[1], user="Order 8"))),
+    Case("four", {"ticket": "about one"}, "without turns"),
+]
 SEEN_AT = "2026-03-02T12:00:00Z"
 Correct = Callable[..., dict[str, int]]
 
@@ -100,6 +111,41 @@ def test_a_new_dataset_gets_the_corrected_cases_alone(api: Any, author: Headers,
         "two": ({"ticket": "about two"}, "best"),
         "one": ({"ticket": "about one"}, "better"),
     }
+
+
+@pytest.mark.parametrize("cases", [CONVERSATIONS[:1] + CONVERSATIONS[2:]], ids=["conversations"])
+def test_a_corrected_conversation_expects_it_in_its_last_turn(
+    api: Any, author: Headers, lead: Headers, correct: Correct, cases: list[Case]
+) -> None:
+    accepted = accept(api, lead, correct({"one": "it arrives on Monday"})["one"])
+    assert accepted.status_code == 201, accepted.text
+    stored = cases_of(api, author)
+    first, last = stored["one"]["turns"]
+    assert (first["expected"], last["expected"]) == ("a question", "it arrives on Monday")
+    assert stored["one"]["expected"] == "it arrives on Monday"
+    assert stored["one"]["metadata"]["gold"]["item"] == accepted.json()["gold"][0]["item"]
+    assert [turn.get("expected") for turn in stored["three"]["turns"]] == ["a question", "on its way"]  # another last message
+    assert stored["four"]["expected"] == "without turns"  # the same variables, and no conversation
+
+
+@pytest.mark.parametrize("cases", [CONVERSATIONS[1:]], ids=["conversations"])
+def test_a_corrected_last_turn_stays_json(
+    api: Any, author: Headers, lead: Headers, correct: Correct, cases: list[Case]
+) -> None:
+    assert accept(api, lead, correct({"two": '{"state": "sent"}'})["two"]).status_code == 201
+    stored = cases_of(api, author)["two"]
+    assert stored["turns"][-1]["expected"] == {"state": "sent"}
+    assert stored.get("expected") is None
+
+
+@pytest.mark.parametrize("cases", [CONVERSATIONS[:1] + CONVERSATIONS[2:]], ids=["conversations"])
+def test_a_conversation_that_is_gold_is_shown_to_nobody_again(
+    api: Any, author: Headers, lead: Headers, correct: Correct, finished_run: str, cases: list[Case]
+) -> None:
+    accept(api, lead, correct({"one": "it arrives on Monday"})["one"])
+    api.put("/v1/queues/next", json={}, headers=author)
+    added = api.post("/v1/queues/next/items", json={"run": finished_run, "only": "all"}, headers=author).json()
+    assert (added["added"], added["gold"]) == (2, 2)
 
 
 def test_an_id_that_another_input_has_is_not_taken(api: Any, author: Headers, lead: Headers, correct: Correct) -> None:

@@ -39,17 +39,20 @@ def detail_of(case: str, passed: bool | None) -> dict[str, Any]:
 
 
 @pytest.fixture
-def run(sqlite: Any, unit_as: Callable[..., Any], clock: Any) -> str:
+def cases() -> list[Case]:
+    """The cases of the run; a test that needs others passes them."""
+    return [Case(name, {"ticket": f"about {name}"}, f"intent-{name}") for name in ("one", "two", "three", "four")]
+
+
+@pytest.fixture
+def run(sqlite: Any, unit_as: Callable[..., Any], clock: Any, cases: list[Case]) -> str:
     """A run of two versions on four cases; the last case was not answered, and `three` has no verdict under v1."""
     with unit_as("author") as unit:
         registry = Registry(unit)
         for text in ("Name it: {{ticket}}", "Name the intent: {{ticket}}"):
             content = {"type": "text", "template": text, "variables": {"ticket": {"type": "string"}}}
             registry.register("triage", Content.model_validate(content))
-        names = ("one", "two", "three", "four")
-        DatasetService(unit).put_version(
-            "tickets", [Case(name, {"ticket": f"about {name}"}, f"intent-{name}") for name in names]
-        )
+        DatasetService(unit).put_version("tickets", cases)
         suite = {"name": "triage", "prompt": "triage", "dataset": "tickets", "models": ["echo:upper"]}
         suite["scorers"] = [
             {"type": "equals", "value": "{{expected}}", "name": "exact"},
@@ -60,9 +63,8 @@ def run(sqlite: Any, unit_as: Callable[..., Any], clock: Any) -> str:
         submitted_run = RunService(unit).submit(RunRequest(suite="triage", version=2, baseline=1))
         leased_run = store.lease_run(unit.session, "worker", clock(), clock() + timedelta(minutes=1), submitted_run.id)
         assert leased_run is not None
-        cases = dataset_store.list_cases(unit.session, leased_run.plan.dataset.id)
         results = []
-        for item in work_items(leased_run.plan, cases):
+        for item in work_items(leased_run.plan, dataset_store.list_cases(unit.session, leased_run.plan.dataset.id)):
             answered = item.case.id != "four"
             passed = PASSES.get((item.case.id, f"v{item.variant.version}"))
             results.append(
