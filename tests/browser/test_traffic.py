@@ -39,7 +39,7 @@ def editor(service: Any) -> str:
                 call(
                     100 + 10 * day + number,
                     PromptMark(NAME, str(version), "production"),
-                    at=now - timedelta(days=day),
+                    at=now - timedelta(days=day, minutes=number),
                     latency_ms=100.0 * (day + number + 1),
                     contents=contents,
                     cost=0.001,
