@@ -15,6 +15,8 @@ from promptuary_ui.wire.review import Queue
 
 QUEUE = "queue"
 """The parameter of the address that names the queue."""
+REVIEW = ""
+"""The path of the page of review, which is the default one."""
 _CHOICE, _SHOWN = "agreement.queue", "agreement.shown"
 
 
@@ -60,7 +62,7 @@ def _choose_queue(names: list[str]) -> str:
 def _show_links(queue: Queue) -> None:
     """Show links to the queue's items and to the run that they come from."""
     run = (queue.source or {}).get("run")
-    links = [("review", "To its items", ":material/rate_review:", {"queue": queue.name})]
+    links = [(REVIEW, "To its items", ":material/rate_review:", {"queue": queue.name})]
     links += [("runs", "To its run", ":material/science:", {"run": run})] if isinstance(run, str) else []
     with st.container(horizontal=True):
         for page, label, icon, parameters in links:
