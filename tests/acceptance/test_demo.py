@@ -77,6 +77,8 @@ def test_the_demo_goes_round_the_whole_loop_and_may_be_run_again(tmp_path: Path)
     assert "support.judged: 36 labels of a random slice, written by hand" in output
     assert re.search(rf"right of answers  judge alone {FIGURE}; corrected {FIGURE} by 36 labels", output)
 
+    assert_traffic(checkout, output)
+
     before = checkout.json("prompts")
     moves = checkout.json("label", "history", "support.triage", "production")
     checkout.keep(2)
@@ -89,6 +91,34 @@ def test_the_demo_goes_round_the_whole_loop_and_may_be_run_again(tmp_path: Path)
     assert checkout.json("label", "history", "support.triage", "production") == moves
     assert [key["revoked_at"] is None for key in checkout.json("key", "list")].count(True) == 1
     assert checkout.json("audit", "verify")["broken_at"] is None
+
+
+def assert_traffic(checkout: Checkout, output: str) -> None:
+    """Check what the demo printed of its traffic against what the service has."""
+    reported = re.search(r"(\d+) calls in \d+ s through the client, and feedback on (\d+) of them at once", output)
+    late = re.search(r"then late feedback on (\d+); sent (\d+) reports, dropped 0", output)
+    assert reported is not None, output
+    assert late is not None, output
+    feedback = int(reported[2]) + int(late[1])
+    assert int(late[2]) == int(reported[1]) + feedback
+    total = checkout.json("traffic", "show", "support.triage")["total"]
+    assert (total["calls"], total["feedback"]["count"], total["replayable"]["value"]) == (int(reported[1]), feedback, 1.0)
+
+    calls = checkout.json("traffic", "observations", "support.triage", "--limit", "200")
+    strata = {stratum: [call for call in calls if call["stratum"] == stratum] for stratum in ("random", "low_feedback")}
+    assert f"The sample: {len(calls)} calls with their contents" in output
+    for stratum, probability in (("random", 0.25), ("low_feedback", 1)):
+        assert {call["probability"] for call in strata[stratum]} == {probability}
+        assert f"{stratum}: {len(strata[stratum])} calls, each stored with probability {probability}" in output
+    assert re.search(rf"support\.real v1: \d+ cases added of {len(calls)} sampled calls", output)
+
+    match = re.search(r"^support\.production  run (run_\w+)  \d+ results$", output, re.MULTILINE)
+    assert match is not None, output
+    assert f"replayed {len(calls)} of {len(calls)} sampled calls" in output
+    assert re.search(rf"^  v2 − production  is_intent {FIGURE}$", output, re.MULTILINE)
+    replay = checkout.json("eval", "show", match[1])
+    weights = {result["case"]: result["weight"] for result in replay["results"]}
+    assert weights == {call["id"]: 1 / call["probability"] for call in calls}
 
 
 def the_run(output: str) -> str:

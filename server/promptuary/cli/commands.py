@@ -31,10 +31,10 @@ COMMANDS = (
     LazyCommand("ui", "service.commands", "ui", _RUN, "Run the Streamlit app, on the API at PROMPTUARY_URL."),
     LazyCommand(
         "demo",
-        "demo",
+        "demo.loop",
         "demo",
         _RUN,
-        "Run the whole loop once: sync, index, evaluate, open a review queue, correct a judge; then keep everything running.",
+        "Run the whole loop once: sync, evaluate, review, correct a judge, replay traffic; then keep everything running.",
     ),
     LazyCommand("doctor", "service.commands", "doctor", _RUN, "Check this installation; exit 1 where a check fails."),
     LazyCommand(

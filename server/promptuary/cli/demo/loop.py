@@ -8,7 +8,8 @@ import typer
 
 from promptuary.cli.connection import ApiClient, connect
 from promptuary.cli.context import add_documents, describe_added, read_documents
-from promptuary.cli.demo_judge import compare_judge
+from promptuary.cli.demo.judge import compare_judge
+from promptuary.cli.demo.traffic import show_traffic
 from promptuary.cli.evaluation import suite_run
 from promptuary.cli.evaluation.interruption import interruption
 from promptuary.cli.evaluation.local_execution import LocalExecution
@@ -35,7 +36,7 @@ def demo(
     prompts: Annotated[Path, typer.Option("--prompts", help="The folder of prompts.")] = Path("prompts"),
     evals: Annotated[Path, typer.Option("--evals", help="The folder of suites, datasets and context.")] = Path("evals"),
 ) -> None:
-    """Run the whole loop once: sync, index, evaluate, open a review queue, correct a judge; then keep everything running."""
+    """Run the whole loop once: sync, evaluate, review, correct a judge, replay traffic; then keep everything running."""
     for folder in (prompts, evals):
         if not folder.is_dir():
             raise Invalid("the demo runs in a checkout of Promptuary", [FieldError(str(folder), "does not exist")])
@@ -49,6 +50,7 @@ def demo(
         _review(api, run)
         compare_judge(api, evals)
         key = _key(api)
+    show_traffic(evals)
     _print_next_steps(run, exit_after)
     if exit_after:
         return
@@ -115,7 +117,7 @@ def _key(api: ApiClient) -> str:
 
 def _print_next_steps(run: "ReportedRun", exit_after: bool) -> None:
     variants = {variant.role.value: variant for variant in run.variants}
-    print_line("6. What to do with it")
+    print_line("7. What to do with it")
     if run.verdict == "pass" and "baseline" in variants:
         version = variants["candidate"].version
         print_line(f'   promptuary label set {PROMPT} {LABEL} {version} --reason "{run.id}: {run.verdict}"')

@@ -1,0 +1,1 @@
+"""`promptuary demo`: the loop, a judge beside people, and traffic."""
