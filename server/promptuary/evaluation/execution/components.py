@@ -9,7 +9,7 @@ from promptuary.core.clock import Clock
 from promptuary.core.database import Database, Session
 from promptuary.core.errors import NotFound
 from promptuary.core.settings import Settings
-from promptuary.evaluation.execution.item_pages import CacheLookUp, look_up_nothing
+from promptuary.evaluation.execution.items.pages import CacheLookUp, look_up_nothing
 from promptuary.evaluation.execution.replay_target import ReplayTarget
 from promptuary.evaluation.execution.runner import Runner
 from promptuary.evaluation.javascript.engine import JavaScriptEngine

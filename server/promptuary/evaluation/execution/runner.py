@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from promptuary.core.clock import Clock
-from promptuary.evaluation.execution.item_pages import ItemPages, LookUp, look_up_nothing
 from promptuary.evaluation.execution.items.conversation_runner import ConversationRunner
+from promptuary.evaluation.execution.items.pages import ItemPages, LookUp, look_up_nothing
 from promptuary.evaluation.execution.items.response import (
     ItemOutcome,
     answer_detail,

@@ -34,7 +34,7 @@ class CalledModel:
 
 
 @dataclass(frozen=True)
-class PreparedCall:
+class PromptCall:
     """The call of a model for a case that is answered once.
 
     Attributes:
@@ -71,7 +71,7 @@ class PromptTarget:
     client: ModelCaller
     prepared: Mapping[str, PreparedPrompt]
     _called_models: dict[str, CalledModel] = field(default_factory=dict, init=False, repr=False)
-    _calls_ahead: dict[tuple[str, str, int], PreparedCall] = field(default_factory=dict, init=False, repr=False)
+    _calls_ahead: dict[tuple[str, str, int], PromptCall] = field(default_factory=dict, init=False, repr=False)
 
     async def answer(
         self, case: Case, variant: Variant, repeat: int, trace: TargetTrace, turn: TurnContext | None = None
@@ -146,9 +146,9 @@ class PromptTarget:
                 return None
         return next((reasons[name] for name in waiting if name in reasons), None)
 
-    def _prepared_call(self, rendered: RenderedPrompt, variant: Variant, repeat: int) -> PreparedCall:
+    def _prepared_call(self, rendered: RenderedPrompt, variant: Variant, repeat: int) -> PromptCall:
         messages = rendered.messages or (user_message(rendered.text or ""),)
-        return PreparedCall(rendered, messages, self._request(variant, repeat, messages))
+        return PromptCall(rendered, messages, self._request(variant, repeat, messages))
 
     def _request(self, variant: Variant, repeat: int, messages: Sequence[Message]) -> ModelRequest:
         settings = self._model_settings[variant.name]

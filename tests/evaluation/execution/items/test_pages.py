@@ -10,7 +10,7 @@ import pytest
 from doubles.fake_model import FakeModel, echo_with_usage
 from doubles.renderers import PlainRenderer
 from doubles.virtual_time import run_in_virtual_time
-from promptuary.evaluation.execution.item_pages import CacheLookUp, ItemPages
+from promptuary.evaluation.execution.items.pages import CacheLookUp, ItemPages
 from promptuary.evaluation.execution.runner import Runner
 from promptuary.evaluation.execution.work import WorkItem, work_items
 from promptuary.evaluation.plan import CaseResult, Plan
