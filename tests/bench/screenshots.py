@@ -102,6 +102,8 @@ class Photographer:
         if height is not None:
             page.set_viewport_size({"width": page.viewport_size["width"], "height": height})
         page.wait_for_timeout(2500)
+        while page.get_by_test_id("stSkeleton").filter(visible=True).count():
+            page.wait_for_timeout(500)
         page.screenshot(path=self.out / f"{name}.png")
         page.context.close()
 
