@@ -156,6 +156,7 @@ def test_feedback_names_its_version_and_call(client: Promptuary, service: FakeSe
         call,
     )
     assert (item.comment, item.name) == ("good", "tone")
+    assert (item.prompt_label, item.prompt_variant) == (PROMPT.label, PROMPT.variant)
 
 
 @pytest.mark.parametrize("value", [2, -0.1, math.nan, "1", None])

@@ -60,6 +60,7 @@ def _row(group: TrafficGroup) -> dict[str, str]:
         "Tokens out": format_count(tokens.output),
         "Cost": format_usd(group.cost.usd),
         "Feedback": _mean(group.feedback),
+        "Low feedback": _interval(group.low_feedback_share),
         "Replayable": _percent(group.replayable),
         "Redacted": format_count(group.redacted),
     }

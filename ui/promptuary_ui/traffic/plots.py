@@ -29,6 +29,11 @@ FIGURES: dict[str, Figure] = {
     "Output tokens": Figure("output tokens", lambda group: group.tokens.output),
     "Cost": Figure("cost in US dollars", lambda group: group.cost.usd),
     "Feedback": Figure("mean feedback, from 0 to 1", lambda group: None if group.feedback is None else group.feedback.value),
+    "Low feedback": Figure(
+        "share of feedback that is low",
+        lambda group: None if group.low_feedback_share is None else group.low_feedback_share.value,
+        ".1%",
+    ),
 }
 
 

@@ -36,6 +36,7 @@ def add_feedback(
     body |= {"correction": correction, "name": name, "id": identifier}
     with connect(project) as api:
         if version is None:
+            body["prompt_label"] = label
             version = int(api.get(f"/prompts/{prompt}", label=label)["version"])
         stored = api.post("/feedback", {**body, "version": version})
     if json:

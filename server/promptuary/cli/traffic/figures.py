@@ -35,7 +35,7 @@ def show(
     print_line(f"{traffic['total']['calls']:,} calls from {traffic['from']} to {traffic['to']}")
     keys = [key for key in _KEYS if key in traffic["by"] or (key == "at" and {"hour", "day"} & set(traffic["by"]))]
     columns = ["calls", "errors", "95 % interval", "incomplete", "p50 ms", "p95 ms", "p99 ms", "tokens in", "tokens out"]
-    columns += ["cost $", "feedback", "95 % interval", "replayable"]
+    columns += ["cost $", "feedback", "95 % interval", "low feedback", "replayable"]
     print_table([*keys, *columns], [_row(group, keys) for group in traffic["items"]])
 
 
@@ -53,6 +53,7 @@ def _row(group: Any, keys: list[str]) -> list[Any]:
         tokens["output"],
         cost,
         *_share(feedback, percent=False),
+        _share(group["low_feedback_share"], percent=True)[0],
         _share(group["replayable"], percent=True)[0],
     ]
 

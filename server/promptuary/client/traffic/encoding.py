@@ -85,6 +85,7 @@ def _feedback(fields: Mapping[str, Any], contents: bool) -> dict[str, Any]:
         "user": _short(fields["user"]),
         "comment": _optional(fields["comment"], lambda value: _text(value)[:_TEXT_LIMIT]),
         "correction": _optional(fields["correction"], lambda value: _text(value)[:_TEXT_LIMIT]),
+        **{f"prompt_{name}": _short(fields[name], 200) or None for name in ("label", "variant")},
     }
     return body if contents else {name: value for name, value in body.items() if name not in _FEEDBACK_CONTENTS}
 

@@ -107,6 +107,9 @@ class Feedback:
         created_at: when it came here first.
         place: where its value is counted; None while it is not.
         is_low: whether it is counted as a low one.
+        prompt_label: by which the application looked the version up, as the sender states it; it is not stored, and decides
+            where the value is counted when the call is not known.
+        prompt_variant: of a split label, the same.
     """
 
     id: str
@@ -127,6 +130,8 @@ class Feedback:
     created_at: datetime
     place: SeriesHour | None = None
     is_low: bool = False
+    prompt_label: str = ""
+    prompt_variant: str = ""
 
     @property
     def statement(self) -> tuple[object, ...]:

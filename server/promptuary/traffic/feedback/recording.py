@@ -129,7 +129,7 @@ def _record(recording: FeedbackRecording, items: Sequence[Feedback]) -> list[Rec
         elif _is_repeated(earlier, item) or item.at < earlier.at:
             results.append(RecordedFeedback(earlier))
         else:
-            changed = replace(item, created_at=earlier.created_at)
+            changed = _with_place_of(earlier, replace(item, created_at=earlier.created_at))
             store.update_feedback(session, project, changed)
             written.append(changed)
             changes.append((earlier, changed))
@@ -137,6 +137,18 @@ def _record(recording: FeedbackRecording, items: Sequence[Feedback]) -> list[Rec
     store.set_waiting(session, project, written)
     _count(recording, changes)
     return results
+
+
+def _with_place_of(earlier: Feedback, item: Feedback) -> Feedback:
+    """Return a correction of feedback; one on the same call, of which nothing is known, is counted where the earlier one is.
+
+    The call may have left, or was not sampled: its hour, label, variant and model are known by the earlier place alone.
+    """
+    stated = (item.prompt_id, item.version, item.reference)
+    is_same = stated == (earlier.prompt_id, earlier.version, earlier.reference) and not item.reference.is_empty
+    if item.observation_id is not None or not is_same or item.place is None or earlier.place is None:
+        return item
+    return replace(item, observation_id=earlier.observation_id, place=earlier.place)
 
 
 def _is_repeated(earlier: Feedback, item: Feedback) -> bool:
@@ -190,26 +202,34 @@ def _tied(item: Feedback, call: FeedbackCall | None) -> Feedback:
 
 
 def _placed(recording: FeedbackRecording, items: Sequence[Feedback], calls: Sequence[FeedbackCall]) -> list[Feedback]:
-    """Return feedback with the place where it is counted: the call's, else its version's."""
+    """Return feedback with the place where it is counted: the call's, else where it is counted already, else its version's."""
     known = {call.observation_id: call for call in calls}
     of_versions: set[SeriesKey] = set()
     for item in items:
         call = known.get(item.observation_id or "")
-        if item.value is not None and item.prompt_id is not None and (call is None or call.prompt_id is None):
-            of_versions.add(SeriesKey(item.prompt_id, item.version))
+        if _is_counted(item) and item.place is None and (call is None or call.prompt_id is None):
+            of_versions.add(_version_key(item))
     series = require_series(recording.session, recording.project, of_versions) if of_versions else {}
     placed = []
     for item in items:
         call = known.get(item.observation_id or "")
         place = None
-        if item.value is not None and item.prompt_id is not None:
+        if _is_counted(item):
             if call is not None and call.prompt_id is not None:
                 place = SeriesHour(call.series_id, hour_of(call.at))
             else:
-                place = SeriesHour(series[SeriesKey(item.prompt_id, item.version)], hour_of(item.at))
+                place = item.place or SeriesHour(series[_version_key(item)], hour_of(item.at))
         is_low = item.value is not None and item.value < recording.low_value
         placed.append(replace(item, place=place, is_low=place is not None and is_low))
     return placed
+
+
+def _is_counted(item: Feedback) -> bool:
+    return item.value is not None and item.prompt_id is not None
+
+
+def _version_key(item: Feedback) -> SeriesKey:
+    return SeriesKey(item.prompt_id, item.version, item.prompt_label, item.prompt_variant)
 
 
 def _count(recording: FeedbackRecording, changes: Sequence[tuple[Feedback | None, Feedback]]) -> None:
@@ -228,7 +248,8 @@ def _redacted(recording: FeedbackRecording, item: Feedback) -> Feedback:
     name, in_name = recording.redact(item.name) if item.name else ("", 0)
     label, in_label = recording.redact(item.label) if item.label else (item.label, 0)
     removed = in_comment + in_correction + in_name + in_label
-    return replace(item, name=name, label=label, comment=comment, correction=correction, redacted=removed)
+    served = {each: recording.redact(getattr(item, each))[0] for each in ("prompt_label", "prompt_variant")}
+    return replace(item, name=name, label=label, comment=comment, correction=correction, redacted=removed, **served)
 
 
 def _batches_of_different_ids(items: Sequence[Feedback]) -> Iterable[list[Feedback]]:

@@ -19,7 +19,8 @@ class FeedbackIn(RequestModel):
 
     `observation` names the call: the id of its observation, the id that the client made, or the provider's response id; or
     `trace_id` and `span_id` name its span. A call that is not known yet is joined when it comes. Feedback under an `id` that
-    was sent before replaces the earlier one.
+    was sent before replaces the earlier one. `prompt_label` and `prompt_variant` are those by which the application looked the
+    version up: feedback is counted by them where its call is not known.
     """
 
     prompt: NonEmptyText
@@ -35,6 +36,8 @@ class FeedbackIn(RequestModel):
     user: Annotated[str, StringConstraints(min_length=1, max_length=1000)] | None = None
     id: FeedbackId | None = None
     at: Timestamp | None = None
+    prompt_label: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = None
+    prompt_variant: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = None
 
     @model_validator(mode="after")
     def _require_one_version(self) -> Self:

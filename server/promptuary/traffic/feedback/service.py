@@ -40,6 +40,8 @@ class NewFeedback:
     user: str | None = None
     id: str | None = None
     at: datetime | None = None
+    prompt_label: str | None = None
+    prompt_variant: str | None = None
 
 
 @dataclass(frozen=True)
@@ -188,6 +190,8 @@ class FeedbackService:
             sender=self.unit.caller.identity,
             at=now if item.at is None else min(item.at, now),
             created_at=now,
+            prompt_label=item.prompt_label or "",
+            prompt_variant=item.prompt_variant or "",
         )
 
     def _conflicts(self, items: Sequence[Feedback]) -> dict[str, PromptuaryError]:

@@ -58,7 +58,8 @@ class TrafficFiguresOut(ResponseModel):
     """The figures of a group of calls. What no call reports is null, never 0.
 
     `errors` and `replayable` are shares of all calls, null without a call. `incomplete` counts streams that broke or were
-    left. `feedback` is the mean of the values, null without one; `low_feedback` counts the low ones. `redacted` counts the
+    left. `feedback` is the mean of the values, null without one; `low_feedback` counts the low ones, and
+    `low_feedback_share` is their share of all feedback. `redacted` counts the
     passages that were removed before contents were stored.
     """
 
@@ -70,6 +71,7 @@ class TrafficFiguresOut(ResponseModel):
     cost: CostOut
     feedback: TrafficShareOut | None
     low_feedback: int
+    low_feedback_share: TrafficShareOut | None
     replayable: TrafficShareOut | None
     redacted: int
 
@@ -98,6 +100,7 @@ class TrafficFiguresOut(ResponseModel):
             "cost": CostOut(calls=sums.cost_calls, usd=sums.cost if sums.cost_calls else None),
             "feedback": _share(sums.feedback_sum, sums.feedback),
             "low_feedback": sums.feedback_low,
+            "low_feedback_share": _share(sums.feedback_low, sums.feedback),
             "replayable": _share(sums.replayable, sums.calls),
             "redacted": sums.redacted,
         }
