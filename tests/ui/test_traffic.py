@@ -111,3 +111,24 @@ def test_a_sampled_call_is_shown_as_text(open_page: Any, page_text: PageText) ->
 def test_contents_need_the_scope_to_read_them(open_page: Any, page_text: PageText, requests: list[Any]) -> None:
     assert "Sampled calls" not in page_text(open_page("traffic"))
     assert "/v1/observations" not in [request.url.path for request in requests]
+
+
+def test_two_versions_are_compared_on_demand(
+    open_page: Any, page_text: PageText, responses: dict[str, Any], requests: list[Any]
+) -> None:
+    difference = {"estimate": 0.2, "low": 0.1, "high": 0.3}
+    responses["/v1/prompts/triage/traffic/comparison"] = {
+        "figures": [
+            {"name": "errors", "baseline": 0.0, "candidate": 0.2, "difference": difference, "finding": "worse"},
+            {"name": "cost_usd", "baseline": None, "candidate": 0.5, "difference": None, "finding": None},
+            {"name": "score:tone", "baseline": 0.5, "candidate": 0.5, "difference": None, "finding": "unclear"},
+        ]
+    }
+    page = open_page("traffic")
+    page.toggle(key="traffic.compare").set_value(True).run()
+    assert "v2 is worse than v1 in: Errors (share)." in page_text(page)
+    [table] = [each.value for each in page.dataframe if "Finding" in each.value]
+    assert list(table["Figure"]) == ["Errors (share)", "Cost a call ($)", "Score tone"]
+    assert list(table["95 % interval"]) == ["[+0.1, +0.3]", "", ""]
+    [query] = [dict(request.url.params) for request in requests if request.url.path.endswith("/comparison")]
+    assert (query["baseline"], query["candidate"]) == ("1", "2")

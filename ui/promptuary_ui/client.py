@@ -19,7 +19,7 @@ from promptuary_ui.wire.review import AddedItems, Dataset, OutputCorrection, Que
 from promptuary_ui.wire.runs import Distribution, Result, Run, RunComparison, Suite
 from promptuary_ui.wire.schedules import Alert, Schedule
 from promptuary_ui.wire.sessions import Authorization, OpenedSession, Provider, Session
-from promptuary_ui.wire.traffic import SampledCall, Traffic
+from promptuary_ui.wire.traffic import SampledCall, Traffic, VersionComparison
 
 T = TypeVar("T", bound=BaseModel)
 TIMEOUT = httpx.Timeout(15.0, connect=3.0)
@@ -273,6 +273,11 @@ class Api:
     def prompt_traffic(self, name: str, start: str, by: str) -> Traffic:
         """Return a prompt's traffic since a time, divided as `by` names it."""
         return self._read(Traffic, "GET", f"/v1/prompts/{_path_segment(name)}/traffic", params={"from": start, "by": by})
+
+    def compare_traffic(self, name: str, start: str, baseline: int, candidate: int) -> VersionComparison:
+        """Return two versions of a prompt side by side since a time."""
+        query = {"from": start, "baseline": baseline, "candidate": candidate}
+        return self._read(VersionComparison, "GET", f"/v1/prompts/{_path_segment(name)}/traffic/comparison", params=query)
 
     def sampled_calls(
         self, prompt: str, limit: int, cursor: str | None, filters: Mapping[str, str | None]

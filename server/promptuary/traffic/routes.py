@@ -1,5 +1,6 @@
 """The routes of production traffic."""
 
+from promptuary.traffic.comparison.routes import router as comparison_routes
 from promptuary.traffic.erasure.routes import router as erasure_routes
 from promptuary.traffic.feedback.routes import router as feedback_routes
 from promptuary.traffic.figures.routes import router as figure_routes
@@ -10,6 +11,7 @@ from promptuary.traffic.sample.routes import router as sample_routes
 from promptuary.traffic.settings.routes import router as settings_routes
 
 routers = (
+    comparison_routes,
     erasure_routes,
     feedback_routes,
     figure_routes,

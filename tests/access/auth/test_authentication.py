@@ -36,7 +36,7 @@ ROUTES = [
 
 
 NEEDED: list[tuple[str, Scope]] = [
-    (r"GET (/v1/traffic|/v1/prompts/{}/(traffic|online-scores))", Scope.TRAFFIC_READ),
+    (r"GET (/v1/traffic|/v1/prompts/{}/(traffic(/comparison)?|online-scores))", Scope.TRAFFIC_READ),
     (r"GET (/v1/feedback|/v1/prompts/{}/input-drift)", Scope.OBSERVATION_READ),
     (r"POST /v1/traffic/(datasets|runs)", Scope.OBSERVATION_READ),  # with dataset:write, since they change something
     (r"\w+ /v1/traffic/rules(/{})?", Scope.TRAFFIC_MANAGE),

@@ -103,3 +103,18 @@ def test_settings_that_another_changes_meanwhile_are_kept(traffic: str, run: Any
     assert len(times) == 3
     own = run("traffic", "settings", "get", "--json").json["settings"]
     assert (own["sample"], own["days"]) == (0.1, 7)
+
+
+def test_compare_prints_both_versions_and_the_difference(
+    traffic: str, run: Any, write: Callable[[str, str], Path], word: Path
+) -> None:
+    refused = run("traffic", "compare", traffic, "1", "2")
+    assert (refused.code, "has no version 2" in refused.err) == (64, True)
+    content = json.loads(word.read_text(encoding="utf-8")) | {"template": "Another {{text}}."}
+    assert run("push", write("prompts/word.yaml", json.dumps(content))).code == 0
+    result = run("traffic", "compare", traffic, "1", "2")
+    first, columns, *rows = result.out.splitlines()
+    assert first.startswith(f"version 2 of {traffic} beside version 1, from ")
+    figures = {row.split("\t")[0]: row.split("\t")[1:] for row in rows}
+    assert columns.split("\t") == ["figure", "version 1", "version 2", "difference", "95 % interval", "finding"]
+    assert (figures["calls"][:2], figures["errors"][0]) == (["3", "0"], "0.3333")

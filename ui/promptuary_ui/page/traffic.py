@@ -6,6 +6,7 @@ import streamlit as st
 
 from promptuary_ui import session
 from promptuary_ui.components.text import escape_markdown
+from promptuary_ui.traffic.comparison import show_comparison
 from promptuary_ui.traffic.figures import show_totals, show_unattributed, show_versions, version_name
 from promptuary_ui.traffic.plots import FIGURES, plot_over_time
 from promptuary_ui.traffic.sample import show_sample
@@ -45,6 +46,8 @@ def show() -> None:
     _show_over_time(name, traffic)
     st.subheader("By version", anchor=False)
     show_versions(traffic)
+    known = [group.version for group in traffic.totals if group.version is not None]
+    show_comparison(name, start, sorted(known, reverse=True))
     show_unattributed([group for group in project.totals if group.prompt in (None, name)])
     if session.has_scope("observation:read"):
         st.subheader("Sampled calls", anchor=False)

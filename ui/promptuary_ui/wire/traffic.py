@@ -53,6 +53,7 @@ class TrafficFigures(ApiModel):
     cost: Cost
     feedback: TrafficShare | None
     low_feedback: int
+    low_feedback_share: TrafficShare | None = None
     replayable: TrafficShare | None
     redacted: int
 
@@ -73,6 +74,30 @@ class Traffic(ApiModel):
     items: list[TrafficGroup]
     totals: list[TrafficGroup]
     total: TrafficFigures
+
+
+class Difference(ApiModel):
+    """Candidate - baseline with its 95 % interval."""
+
+    estimate: float
+    low: float
+    high: float
+
+
+class ComparedFigure(ApiModel):
+    """A figure of two versions; `finding` is `worse`, `better` or `unclear`, or None without an interval."""
+
+    name: str
+    baseline: float | None
+    candidate: float | None
+    difference: Difference | None
+    finding: str | None
+
+
+class VersionComparison(ApiModel):
+    """Two versions of a prompt side by side."""
+
+    figures: list[ComparedFigure]
 
 
 class CallError(ApiModel):

@@ -248,8 +248,17 @@ def _redacted(recording: FeedbackRecording, item: Feedback) -> Feedback:
     name, in_name = recording.redact(item.name) if item.name else ("", 0)
     label, in_label = recording.redact(item.label) if item.label else (item.label, 0)
     removed = in_comment + in_correction + in_name + in_label
-    served = {each: recording.redact(getattr(item, each))[0] for each in ("prompt_label", "prompt_variant")}
-    return replace(item, name=name, label=label, comment=comment, correction=correction, redacted=removed, **served)
+    served_label, served_variant = (recording.redact(text)[0] for text in (item.prompt_label, item.prompt_variant))
+    return replace(
+        item,
+        name=name,
+        label=label,
+        comment=comment,
+        correction=correction,
+        redacted=removed,
+        prompt_label=served_label,
+        prompt_variant=served_variant,
+    )
 
 
 def _batches_of_different_ids(items: Sequence[Feedback]) -> Iterable[list[Feedback]]:

@@ -1,0 +1,1 @@
+"""Two versions of a prompt side by side in production."""
