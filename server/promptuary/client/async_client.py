@@ -139,10 +139,10 @@ class AsyncPromptuary(AsyncRegistryCalls, _Client):
     async def close(self) -> None:
         """Close for the running loop, after its requests have ended or the deadline has passed. Memory still answers.
 
-        Calls and feedback that are queued are sent before, within `exit_deadline`.
+        Calls and feedback that are queued are sent before, within `exit_deadline`; those that are not are counted as unsent.
         """
         if self._traffic.counts.queued:
-            await asyncio.get_running_loop().run_in_executor(None, self._traffic.flush_at_end, self._clock())
+            await asyncio.get_running_loop().run_in_executor(None, self._traffic.end, self._clock())
         self._traffic.disconnect()
         loop = self._loop()
         loop.closed = True

@@ -218,7 +218,8 @@ class Promptuary(SyncRegistryCalls, _Client):
     def close(self) -> None:
         """Close the connections after the requests in flight have ended or the deadline has passed. Memory still answers.
 
-        Calls and feedback that are queued are sent before, within `exit_deadline`; later ones are dropped.
+        Calls and feedback that are queued are sent before, within `exit_deadline`, or counted as unsent;
+        later ones are dropped.
         """
         self._traffic.close()
         until = self._clock() + self._core.policy.deadline

@@ -9,10 +9,10 @@ from typing import Protocol
 
 
 class Flushable(Protocol):
-    """A queue that is to be empty when the process ends."""
+    """A queue that is to be empty, and to have logged what it dropped, when the process ends."""
 
-    def flush_at_end(self, started: float) -> bool:
-        """Wait until what is queued is sent, within the deadline; `started` is the monotonic time at which that began."""
+    def end(self, started: float) -> None:
+        """Send what is queued, within the deadline, and log what is dropped; `started` is when that began, monotonic."""
 
 
 _active: set[Flushable] = set()
@@ -29,7 +29,7 @@ def add(queue: Flushable) -> None:
 
 
 def discard(queue: Flushable) -> None:
-    """Remove a queue that is empty."""
+    """Remove a queue that has nothing to send or to log."""
     with _lock:
         _active.discard(queue)
 
@@ -50,7 +50,7 @@ def _flush_all() -> None:
         queues = list(_active)
     started = time.monotonic()
     for queue in queues:
-        queue.flush_at_end(started)
+        queue.end(started)
 
 
 def _after_fork() -> None:

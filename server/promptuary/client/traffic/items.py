@@ -33,12 +33,12 @@ class TrafficCounts:
     Attributes:
         sent: that the server took.
         queued: that wait, or are in a request.
-        dropped: the others, by reason.
+        dropped: the others, by the value of a `DropReason`.
     """
 
     sent: int
     queued: int
-    dropped: Mapping[DropReason, int]
+    dropped: Mapping[str, int]
 
 
 class QueuedItem:

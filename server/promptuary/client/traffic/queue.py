@@ -8,7 +8,7 @@ import logging
 import math
 import os
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Any
@@ -54,13 +54,16 @@ class TrafficQueue:
         self._options = options
         self._clock = clock
         self._items: SimpleQueue[QueuedItem | threading.Event] = SimpleQueue()
-        self._sender = BatchSender(server.send, self._count_sent, self._count_dropped, clock)
         self._lock = threading.RLock()
         self._thread: threading.Thread | None = None
         self._queued = self._bytes = self._sent = 0
-        self._dropped: dict[DropReason, int] = {}
+        self._abandoned = 0
+        """Of those counted as unsent, the ones that are in a request, of which the outcome is not known yet."""
+        self._dropped: dict[str, int] = {}
+        self._logged: dict[str, int] = {}
         self._warned_at: float | None = None
         self._is_closed = is_closed
+        self._sender = self._new_sender()
 
     @property
     def is_closed(self) -> bool:
@@ -78,13 +81,13 @@ class TrafficQueue:
         try:
             item = QueuedItem(path, fields)
         except Exception:  # of any type: the values are the application's own
-            self._count_dropped(DropReason.INVALID, 1)
+            self._count_dropped(DropReason.INVALID)
             return
         with self._lock:
             if self._is_closed:
-                self._count_dropped(DropReason.CLOSED, 1)
+                self._count_dropped(DropReason.CLOSED)
             elif self._queued >= self._options.items or self._bytes + item.size > self._options.size:
-                self._count_dropped(DropReason.FULL, 1)
+                self._count_dropped(DropReason.FULL)
             else:
                 self._queued += 1
                 self._bytes += item.size
@@ -94,7 +97,7 @@ class TrafficQueue:
 
     def count_invalid(self) -> None:
         """Count something that could not even be queued."""
-        self._count_dropped(DropReason.INVALID, 1)
+        self._count_dropped(DropReason.INVALID)
 
     def flush(self, timeout: float | None = None, until: float | None = None) -> bool:
         """Wait until everything that was reported before is sent or dropped; return whether it is, within the timeout.
@@ -116,14 +119,39 @@ class TrafficQueue:
         self._work(once=True, until=None if timeout is None else self._clock() + timeout)  # no thread starts any more
         return processed.is_set()
 
-    def flush_at_end(self, started: float) -> bool:
-        """Flush before the process ends, or the client is closed; return whether everything is sent or dropped.
-
-        A server without any answer is waited for until the deadline. One that answers is waited for as long as it does, up to
-        `END_LIMIT` seconds: it may be starting, or have requested a pause.
+    def end(self, started: float) -> None:
+        """Send what is queued before the process ends, or the client is closed; count the rest as unsent, and log the totals.
 
         Args:
             started: when the end began, by the clock.
+        """
+        failure = "" if self._flush_at_end(started) else self._abandon()
+        self._log_totals(failure)
+
+    def close(self) -> None:
+        """Accept nothing more, and end."""
+        with self._lock:
+            if self._is_closed:
+                return
+            self._is_closed = True
+        self.end(self._clock())
+        self._server.disconnect()
+
+    def disconnect(self) -> None:
+        """Close the connections; the next request opens new ones."""
+        self._server.disconnect()
+
+    def _new_sender(self) -> BatchSender:
+        sender = BatchSender(self._server.send, self._settle_sent, self._settle_dropped, self._clock)
+        if self._is_closed:
+            sender.stop()
+        return sender
+
+    def _flush_at_end(self, started: float) -> bool:
+        """Return whether everything is sent or dropped.
+
+        A server without any answer is waited for until the deadline. One that answers is waited for as long as it does, up to
+        `END_LIMIT` seconds: it may be starting, or have requested a pause.
         """
         seconds = self._options.exit_deadline
         until, limit = started + seconds, started + max(END_LIMIT, seconds)
@@ -137,19 +165,32 @@ class TrafficQueue:
                 return False
             until = min(limit, self._clock() + seconds)
 
-    def close(self) -> None:
-        """Flush, and accept nothing more; what is unsent by then is counted as dropped."""
-        with self._lock:
-            if self._is_closed:
-                return
-            self._is_closed = True
-        if not self.flush_at_end(self._clock()):
-            self._sender.stop()
-        self._server.disconnect()
+    def _abandon(self) -> str:
+        """Count what is queued as unsent, and return why the last request failed.
 
-    def disconnect(self) -> None:
-        """Close the connections; the next request opens new ones."""
-        self._server.disconnect()
+        Nothing is tried again. A request in flight corrects the counts where it ends well.
+        """
+        waiting: list[threading.Event] = []
+        with self._lock:
+            sender, self._sender = self._sender, self._new_sender()
+            sender.stop()
+            self._abandoned += self._queued
+            if self._queued:
+                self._dropped[DropReason.UNSENT.value] = self._dropped.get(DropReason.UNSENT.value, 0) + self._queued
+            self._queued = 0
+            while True:
+                try:
+                    item = self._items.get_nowait()
+                except Empty:
+                    break
+                if isinstance(item, threading.Event):
+                    waiting.append(item)
+                else:
+                    self._abandoned -= 1
+                    self._bytes -= item.size
+        for event in waiting:
+            event.set()
+        return sender.failure
 
     def _start(self) -> None:
         """Start the thread. Where none can be started, the next report tries again, and the end of the process sends."""
@@ -175,7 +216,7 @@ class TrafficQueue:
                 if self._items.empty():
                     if not once:
                         self._thread = None
-                        exit_flush.discard(self)
+                        self._log_totals()
                         self._server.disconnect()
                     return
 
@@ -197,36 +238,66 @@ class TrafficQueue:
         return batch, []
 
     def _process(self, batch: list[QueuedItem], until: float | None) -> None:
+        sender = self._sender
         bodies: dict[str, list[bytes]] = {path: [] for path in PATHS}
         for item in batch:
             try:
                 bodies[item.path].append(encode_item(item, contents=self._options.contents))
             except Exception:  # of any type: the values are the application's own
-                self._count_dropped(DropReason.INVALID, 1)
+                self._settle_dropped(DropReason.INVALID, 1)
         try:
             for path, encoded in bodies.items():
-                self._sender.send(path, encoded, until)
+                sender.send(path, encoded, until)
         finally:
             with self._lock:
-                self._queued -= len(batch)
                 self._bytes -= sum(item.size for item in batch)
 
-    def _count_sent(self, number: int) -> None:
+    def _settle_sent(self, number: int) -> None:
         with self._lock:
+            self._settle(number)
             self._sent += number
 
-    def _count_dropped(self, reason: DropReason, number: int, detail: str = "") -> None:
-        """Count what is dropped, and warn of it once a minute at most."""
+    def _settle_dropped(self, reason: DropReason, number: int, detail: str = "") -> None:
         with self._lock:
-            self._dropped[reason] = self._dropped.get(reason, 0) + number
+            self._settle(number)
+            self._count_dropped(reason, number, detail)
+
+    def _settle(self, number: int) -> None:
+        """Take so many from the queue; those first that were in a request when everything was counted as unsent."""
+        abandoned = min(number, self._abandoned)
+        self._abandoned -= abandoned
+        self._queued -= number - abandoned
+        if abandoned:
+            unsent = self._dropped.pop(DropReason.UNSENT.value, 0) - abandoned
+            if unsent:
+                self._dropped[DropReason.UNSENT.value] = unsent
+
+    def _count_dropped(self, reason: DropReason, number: int = 1, detail: str = "") -> None:
+        """Count what is dropped, and warn of it once a minute at most; the end of the process logs the rest."""
+        with self._lock:
+            self._dropped[reason.value] = self._dropped.get(reason.value, 0) + number
             now = self._clock()
             is_due = self._warned_at is None or now - self._warned_at >= WARNING_SECONDS
-            if not is_due:
+            if self._dropped == self._logged:
                 return
-            self._warned_at = now
-            dropped: Mapping[str, int] = {str(name): count for name, count in self._dropped.items()}
-        text = ", ".join(f"{count} {name}" for name, count in dropped.items())
-        log.warning("calls or feedback were not reported: %s%s; see client.traffic", text, f" ({detail})" if detail else "")
+            if not is_due:
+                exit_flush.add(self)
+                return
+        self._warn(f" ({detail})" if detail else "")
+
+    def _log_totals(self, failure: str = "") -> None:
+        """Log what was dropped in all, unless the last line has it; then the end of the process has nothing more to do."""
+        with self._lock:
+            is_logged = self._dropped == self._logged
+        if not is_logged:
+            self._warn(f" in all ({failure})" if failure else " in all")
+        exit_flush.discard(self)
+
+    def _warn(self, suffix: str) -> None:
+        with self._lock:
+            self._logged, self._warned_at = dict(self._dropped), self._clock()
+        text = ", ".join(f"{count} {name}" for name, count in self._logged.items())
+        log.warning("calls or feedback were not reported: %s%s; see client.traffic", text, suffix)
 
 
 def new_id() -> str:

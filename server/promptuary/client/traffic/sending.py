@@ -40,6 +40,8 @@ class BatchSender:
         self._clock = clock
         self._hurry: SimpleQueue[float] = SimpleQueue()
         self._is_stopped = False
+        self.failure = ""
+        """Why the last request got no answer that ends it; empty where it did."""
 
     def hurry(self, until: float) -> None:
         """End the pause before the next try, except one that the server has requested and that ends before `until`."""
@@ -61,6 +63,7 @@ class BatchSender:
         while True:
             seconds = min(REQUEST_SECONDS, max(_SHORTEST, deadline - self._clock()))
             outcome = _outcome(self._send(path, body, seconds))
+            self.failure = outcome.detail if isinstance(outcome, FetchFailure) else ""
             if isinstance(outcome, HttpResponse):
                 self._count_response(outcome, len(items))
                 return
