@@ -86,6 +86,7 @@ UNDESCRIBED = {
     "ResultOut.vars": "the user's own fields",
     "AdjudicationOut.value": "the value of a field of the queue's own",
     "ClaimedItem.sides": "the item as its source built it",
+    "CorrectionOut.expected": "any JSON value of the user's",
     "CorrectionOut.input": "the item as its source built it",
     "CorrectionOut.output": "the item as its source built it",
     "DisagreementOut.gold": "values of fields of the queue's own",

@@ -13,8 +13,12 @@ import pytest
 from deploy.test_monitoring import MONITORING, dashboard_queries, rules
 from factories.processes import free_port, wait_until_ready
 from factories.reported_calls import call, calls
+from factories.sampled_calls import StoredCall, store_calls_in
 from promptuary.core.clock import wall_clock
+from promptuary.models.chat_models import ChatModels
 from promptuary.traffic.calls.model_call import CallStatus
+from promptuary.traffic.online.queue_filling import COMMIT_TIME
+from promptuary.traffic.online.scoring import OnlineScorings
 from traffic.intake.conftest import traffic_of
 
 __all__ = ["traffic_of"]
@@ -74,13 +78,27 @@ def ask(address: str, query: str) -> list[Any]:
 
 
 def test_each_query_is_answered_by_a_prometheus_that_scrapes(
-    sqlite: Any, traffic_of: Any, prometheus: str, url: str, bearer: Any
+    sqlite: Any, settings: Any, traffic_of: Any, unit_as: Any, prometheus: str, url: str, bearer: Any
 ) -> None:
     now = wall_clock()
     reported = [call(number, at=now) for number in range(1, 25)]
     reported += [call(number, at=now, status=CallStatus.ERROR) for number in range(25, 31)]
     traffic_of(draw=lambda: 1.0).take(calls(*reported))
     headers = bearer("service")
+    rule = {"prompt": "support.triage", "scorers": [{"type": "icontains", "value": "card", "name": "on_topic"}]}
+    assert httpx.put(f"{url}/v1/traffic/rules/online", json=rule, headers=bearer("lead")).status_code == 200
+    with unit_as("author") as unit:
+        store_calls_in(unit, wall_clock(), [StoredCall("scored", {}, "your card")], "support.triage")
+    scorings = OnlineScorings(
+        sqlite, lambda: wall_clock() + COMMIT_TIME, settings, None, ChatModels(settings), embed=lambda texts: []
+    )  # type: ignore[arg-type]  # nothing is rendered
+    while scorings.step():
+        pass
+    for version in (1, 2):
+        moved = httpx.put(
+            f"{url}/v1/prompts/support.triage/labels/production", json={"version": version}, headers=bearer("lead")
+        )
+        assert moved.status_code in (200, 201)
     for _ in range(3):
         assert httpx.get(f"{url}/v1/prompts/support.triage?version=1", headers=headers).status_code == 200
     deadline = time.monotonic() + 60
