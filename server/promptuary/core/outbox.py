@@ -83,6 +83,12 @@ def count_pending(session: Session, topic: str) -> int:
     return session.exec(query.where(col(OutboxRow.parked_at).is_(None))).one()
 
 
+def list_undelivered(session: Session, topic: str) -> list[tuple[dict[str, Any], bool]]:
+    """Return the payloads of a topic that are not delivered, the oldest first, and whether the relay has given each up."""
+    query = select(OutboxRow).where(OutboxRow.topic == topic, col(OutboxRow.done_at).is_(None)).order_by(col(OutboxRow.id))
+    return [(row.payload, row.parked_at is not None) for row in session.exec(query)]
+
+
 def oldest_pending(session: Session, topic: str) -> datetime | None:
     """Return when the cause of the oldest message of a topic was committed that is to be delivered; None for none."""
     query = select(func.min(OutboxRow.created_at)).where(OutboxRow.topic == topic, col(OutboxRow.done_at).is_(None))

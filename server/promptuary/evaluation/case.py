@@ -34,6 +34,7 @@ class Case:
         tool_results: what calls of tools are answered with, by the tool's name, as `conversations.tool_results` describes it.
         max_steps: the most model calls in one turn, with those that call tools.
         weight: how many cases it stands for, above 0: the inverse of the chance with which it was sampled.
+        erased: whether its contents were erased; no run has it.
     """
 
     id: str
@@ -50,6 +51,7 @@ class Case:
     tool_results: Mapping[str, JsonValue] = field(default_factory=dict)
     max_steps: int = DEFAULT_STEPS
     weight: float = 1.0
+    erased: bool = False
 
     @property
     def is_conversation(self) -> bool:
@@ -106,6 +108,8 @@ def case_to_json(case: Case) -> dict[str, Any]:
         own["max_steps"] = case.max_steps
     if case.weight != 1:
         own["weight"] = case.weight
+    if case.erased:
+        own["erased"] = True
     return own | {
         "id": case.id,
         "vars": case.vars,

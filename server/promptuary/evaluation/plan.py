@@ -80,6 +80,7 @@ class DatasetPart:
         failing_in: the run in which they failed; None for no such condition.
         sample: how many were chosen at random; None for no sample.
         seed: of the sample.
+        erased: how many cases of the version are erased, and left out.
     """
 
     dataset: str
@@ -88,6 +89,7 @@ class DatasetPart:
     failing_in: str | None = None
     sample: int | None = None
     seed: int = 0
+    erased: int = 0
 
 
 @dataclass(frozen=True)

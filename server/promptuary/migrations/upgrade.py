@@ -7,7 +7,7 @@ from sqlalchemy import inspect, text
 from promptuary.core.database import Database
 from promptuary.core.errors import PromptuaryError
 
-HEAD = "0027"
+HEAD = "0028"
 _POSTGRES_LOCK = 0x70726F6D
 
 

@@ -13,7 +13,10 @@ from typing import Any, ClassVar
 import pytest
 
 from promptuary.core import outbox
+from promptuary.evaluation.datasets.case_erasure import CallOrigin, erase_cases, find_user_cases
 from promptuary.evaluation.execution.executor import RunExecutor
+from promptuary.evaluation.runs.case_erasure import RunsErased, erase_in_runs
+from promptuary.evaluation.runs.request import RunRequest
 from promptuary.evaluation.runs.service import RunService
 from promptuary.evaluation.runs.store import Run
 from promptuary.evaluation.tracking.artifacts import NOTES_FILE, REPORT_FILE, RESULTS_FILE, SUMMARY_FILE
@@ -68,6 +71,7 @@ def mlflow_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def tracker(settings: Any, opened_database: Any, mlflow_file: Path) -> MlflowTracker:
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
     (settings.data_dir / "mlflow.db").write_bytes(mlflow_file.read_bytes())
     return MlflowTracker(settings, opened_database)
 
@@ -350,3 +354,53 @@ def test_a_database_that_is_deleted_in_use_is_created_again(tracker: MlflowTrack
             leftover.unlink()
     tracker.deliver({"run": run.id})
     assert file.is_file()
+
+
+def erase(author: Open, case: str) -> RunsErased:
+    with author() as unit:
+        cases = find_user_cases(unit.session, unit.caller.project, CallOrigin([case], "user:x"))
+        erased = erase_in_runs(unit, cases)
+        erase_cases(unit.session, cases, "user:x")
+    return erased
+
+
+@pytest.mark.usefixtures("database")
+def test_a_copy_is_written_again_without_an_erased_case(
+    create_words_suite: Make, submit_run: Make, executor: RunExecutor, tracker: MlflowTracker, author: Open, clock: Any
+) -> None:
+    create_words_suite("Zwiebelkuchen", "yes")
+    submit_run()
+    leased = executor.lease("w1")
+    assert leased is not None
+    run = executor.execute(leased)
+    outbox.relay(tracker.database, clock, TRACKING_TOPIC, tracker.deliver)
+    folder = tracker.settings.data_dir / "mlartifacts"
+
+    def texts() -> str:
+        return "".join(path.read_text() for path in sorted(folder.rglob("*")) if path.is_file())
+
+    assert "Zwiebelkuchen" in texts()
+    erased = erase(author, "c1")
+    (tracked, _) = runs_of(tracker)
+    assert (erased.results, len(erased.remaining)) == (1, 1)
+    assert run.id in erased.remaining[0]
+    assert tracked.info.run_id in erased.remaining[0]
+    assert erase(author, "c1").remaining == erased.remaining  # it stands until the worker has done it
+    outbox.relay(tracker.database, clock, TRACKING_TOPIC, tracker.deliver)
+    assert "Zwiebelkuchen" not in texts()
+    assert "yes" in texts()
+    again = erase(author, "c1")
+    assert (again.results, again.remaining) == (0, [])
+
+
+@pytest.mark.usefixtures("database")
+def test_a_later_run_leaves_an_erased_case_out(create_words_suite: Make, author: Open) -> None:
+    create_words_suite("yes", "no", "=A1")
+    with author() as unit:
+        queued = RunService(unit).submit(RunRequest(suite="words"))
+    erase(author, "c1")
+    with author() as unit:
+        assert RunService(unit).get(queued.id).state == "cancelled"
+        run = RunService(unit).submit(RunRequest(suite="words"))
+    assert run.plan.part is not None
+    assert (run.plan.dataset.cases, run.plan.part.cases, run.plan.part.erased) == (2, 3, 1)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import inspect, text
+from sqlalchemy.exc import DBAPIError
 from sqlmodel import select
 
 from factories.databases import file_bytes
@@ -60,6 +61,7 @@ def test_a_user_is_erased_with_what_was_made_of_their_calls(local: Any, stored: 
     assert erased.status_code == 200, erased.text
     body = erased.json()
     expected = {"calls": 1, "feedback": 3, "online_scores": 1, "review_items": 1, "results": 0, "stored_responses": 0}
+    expected |= {"cases": 0, "cached_responses": 0}
     assert body["removed"] == expected
     assert body["storage"]["scrubbed"] is True
     texts = stored_texts(stored)
@@ -101,13 +103,39 @@ def test_stored_responses_that_name_a_call_are_replaced(local: Any, stored: Data
 
 
 @pytest.mark.usefixtures("database")
-def test_what_datasets_keep_is_named(local: Any, stored: Database) -> None:
+def test_cases_are_erased_in_every_version_and_stay_in_place(local: Any, stored: Database) -> None:
     with stored.read() as session:
-        call_id = session.exec(select(ObservationRow.id).where(ObservationRow.key == call(1).key)).one()
-    case = {"id": "a", "vars": {"ticket": "x"}, "metadata": {"observation": call_id}}
-    assert local.post("/v1/datasets/kept/versions", json={"cases": [case]}).status_code == 201
-    remaining = local.post(PATH, json=WHY).json()["remaining"]
-    assert [sentence for sentence in remaining if "'kept' has 1 cases" in sentence]
+        mine = session.exec(select(ObservationRow).where(ObservationRow.key == call(1).key)).one()
+    cluster = f"user:{mine.user_hash}"
+    edited = {"id": "a", "vars": {"ticket": WORDS}, "expected": WORDS, "metadata": {"observation": mine.id, "note": WORDS}}
+    merged = {"id": "b", "vars": {"ticket": WORDS}, "metadata": {"observation": "gone", "users": ["user:x", cluster]}}
+    late = {"id": "late", "vars": {"ticket": WORDS}, "cluster": cluster, "weight": 3, "metadata": {"observation": "late"}}
+    other = {"id": "o", "vars": {"ticket": "Apfelstrudel"}, "cluster": "user:x", "metadata": {"observation": "gone"}}
+    local.post("/v1/datasets/kept/versions", json={"cases": [edited, other]})
+    version = local.post("/v1/datasets/kept/versions", json={"cases": [other, edited, merged, late]}).json()
+    local.post("/v1/datasets/kept.outputs/versions", json={"cases": [{"id": "late", "vars": {"output": WORDS}}]})
+
+    body = local.post(PATH, json=WHY).json()
+
+    assert body["removed"]["cases"] == 5
+    assert WORDS not in stored_texts(stored)
+    page = local.get("/v1/datasets/kept").json()
+    assert (page["version"], page["digest"], page["cases"]) == (2, version["digest"], 4)
+    assert [(case["id"], case.get("erased", False)) for case in page["items"]] == [
+        ("o", False), ("a", True), ("b", True), ("late", True)
+    ]  # fmt: skip
+    assert page["items"][0]["vars"] == {"ticket": "Apfelstrudel"}
+    again = local.post(PATH, json=WHY).json()
+    assert again["removed"]["cases"] == 0
+    assert [sentence for sentence in again["remaining"] if "'kept' v1, 'kept' v2, 'kept.outputs' v1" in sentence]
+
+
+@pytest.mark.usefixtures("database")
+def test_the_database_itself_refuses_any_other_change_of_a_case(local: Any, stored: Database) -> None:
+    local.post("/v1/datasets/kept/versions", json={"cases": [{"id": "a", "vars": {"ticket": "x"}}]})
+    for change in ('body = \'{"id": "b", "erased": true, "vars": {}}\'', 'body = \'{"id": "a"}\'', "ordinal = 7"):
+        with pytest.raises(DBAPIError, match="append-only"), stored.write() as session:
+            session.execute(text(f"UPDATE dataset_case SET {change}"))
 
 
 def test_only_an_admin_erases_and_gives_a_reason(api: Any, bearer: Callable[..., dict[str, str]]) -> None:

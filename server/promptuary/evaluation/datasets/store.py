@@ -1,6 +1,6 @@
 """Queries of datasets: a session in, domain values out."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -133,20 +133,11 @@ def list_memberships(session: Session, version: int) -> dict[str, str | None]:
     return {str(case): cluster for case, cluster in session.exec(query.order_by(col(CaseRow.ordinal)))}
 
 
-def find_datasets_with_cases(session: Session, project: int, cases: Collection[str]) -> dict[str, int]:
-    """Return the datasets with cases of some ids, or that were made of observations with them, and how many of the cases."""
-    ids, counts = frozenset(cases), dict[str, int]()
-    if not ids:
-        return counts
+def list_erased(session: Session, version: int) -> set[str]:
+    """Return the ids of the erased cases of a dataset version."""
     body = col(CaseRow.body)
-    names = body["id"].as_string(), body["metadata"]["observation"].as_string()
-    query = select(DatasetRow.name, *names).join(DatasetVersionRow, col(DatasetVersionRow.dataset_id) == DatasetRow.id)
-    query = query.join(CaseRow, col(CaseRow.dataset_version_id) == DatasetVersionRow.id)
-    query = query.where(DatasetRow.project_id == project).execution_options(yield_per=_BATCH)
-    for name, *values in session.exec(query):
-        if not ids.isdisjoint(values):
-            counts[name] = counts.get(name, 0) + 1
-    return counts
+    query = select(body["id"].as_string()).where(CaseRow.dataset_version_id == version, body["erased"].as_boolean())
+    return set(map(str, session.exec(query)))
 
 
 def _dataset_version(session: Session, dataset: DatasetRow, row: DatasetVersionRow) -> DatasetVersion:

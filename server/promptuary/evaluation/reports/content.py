@@ -60,6 +60,7 @@ def _part_note(run: ReportedRun) -> str:
         return ""
     chosen = [f"those that failed in {run.part.failing_in}"] if run.part.failing_in else []
     chosen += [f"a random sample (seed {run.part.seed})"] if run.part.sample else []
+    chosen += [f"those that are not erased ({run.part.erased:,} are)"] if run.part.erased else []
     how = f": {', of these '.join(chosen)}" if chosen else ""
     cases = f"{run.dataset.cases:,} of {run.part.cases:,} cases of {run.part.dataset} v{run.part.number}"
     return f"went through {cases} only{how}; so no gate is decided, and it is no evidence"

@@ -78,6 +78,7 @@ class ReportedPart:
     failing_in: str | None
     sample: int | None
     seed: int
+    erased: int = 0
 
 
 @dataclass(frozen=True)

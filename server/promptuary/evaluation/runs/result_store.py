@@ -18,7 +18,7 @@ from promptuary.core.paging import Page, decode_cursor, encode_cursor
 from promptuary.evaluation.case import Case, case_from_json
 from promptuary.evaluation.plan import PASS, SCORE, CaseResult, Plan
 from promptuary.evaluation.score_detail import LabelledScores
-from promptuary.evaluation.tables import CaseRow, ResultRow, RunRow
+from promptuary.evaluation.tables import CaseRow, ResultRow
 
 BINS = 20
 """The number of equal parts of [0, 1] in a histogram."""
@@ -288,14 +288,20 @@ def erase_results(session: Session, run: str, variants: Sequence[str]) -> int:
     return len(session.execute(emptied.returning(col(ResultRow.ordinal))).all())
 
 
-def erase_case_results(session: Session, project: int, cases: Sequence[str]) -> int:
-    """Clear the outputs, inputs, errors and reasons of all results of a project's cases, by id; return how many there are."""
-    runs, count = select(RunRow.id).where(RunRow.project_id == project), 0
+def erase_run_results(session: Session, run: str, cases: Sequence[str]) -> int:
+    """Clear the outputs, inputs, errors and reasons of a run's results of some cases; return how many had any."""
+    count = 0
     for first in range(0, len(cases), _POSITIONS_BATCH):
         part = cases[first : first + _POSITIONS_BATCH]
-        selected = col(ResultRow.run_id).in_(runs), col(ResultRow.case_id).in_(part)
-        session.exec(update(ResultRow).where(*selected, col(ResultRow.error).is_not(None)).values(error=_ERASED_CASE))
-        emptied = update(ResultRow).where(*selected).values(output=None, detail={})
+        selected = [col(ResultRow.run_id) == run, col(ResultRow.case_id).in_(part)]
+        error = col(ResultRow.error)
+        has_text = or_(
+            col(ResultRow.output).is_not(None),
+            cast(col(ResultRow.detail), String) != "{}",
+            and_(error.is_not(None), error != _ERASED_CASE),
+        )
+        replaced = case((error.is_(None), None), else_=_ERASED_CASE)
+        emptied = update(ResultRow).where(*selected, has_text).values(output=None, detail={}, error=replaced)
         count += len(session.execute(emptied.returning(col(ResultRow.ordinal))).all())
     return count
 

@@ -56,6 +56,7 @@ class DatasetPartOut(ResponseModel):
     failing_in: str | None
     sample: int | None
     seed: int
+    erased: int = Field(default=0, exclude_if=lambda erased: erased == 0)
 
 
 class TrafficPartOut(ResponseModel):

@@ -36,14 +36,17 @@ def select_cases(unit: UnitOfWork, dataset: DatasetVersion, request: RunRequest)
         InvalidRequest: for a case that the dataset does not have, or where none is left.
         NotFound: for an unknown run.
     """
-    if request.cases is None and request.failing_in is None and request.sample is None:
+    erased = dataset_store.list_erased(unit.session, dataset.id)
+    if request.cases is None and request.failing_in is None and request.sample is None and not erased:
         return SelectedCases(dataset)
     ids = list(dataset_store.list_memberships(unit.session, dataset.id))
-    chosen = set(ids)
+    chosen = set(ids) - erased
     if request.cases is not None:
         if unknown := [case for case in dict.fromkeys(request.cases) if case not in chosen]:
             listed = ", ".join(f"'{case}'" for case in unknown[:_SHOWN]) + (" …" if len(unknown) > _SHOWN else "")
-            raise InvalidRequest("the run cannot be submitted", [FieldError("cases", f"'{dataset.name}' has no case {listed}")])
+            raise InvalidRequest(
+                "the run cannot be submitted", [FieldError("cases", f"'{dataset.name}' has no case {listed}, or it is erased")]
+            )
         chosen &= set(request.cases)
     if request.failing_in is not None:
         chosen &= _failing_cases(unit, request.failing_in)
@@ -53,8 +56,10 @@ def select_cases(unit: UnitOfWork, dataset: DatasetVersion, request: RunRequest)
         selected = [case for case in selected if case in sampled]
     if not selected:
         field = "failing_in" if request.failing_in is not None else "cases"
-        raise InvalidRequest("the run cannot be submitted", [FieldError(field, "no case of the dataset is selected")])
-    part = DatasetPart(dataset.name, dataset.number, dataset.cases, request.failing_in, request.sample, request.seed)
+        left = f"; {len(erased)} of its cases are erased" if erased else ""
+        raise InvalidRequest("the run cannot be submitted", [FieldError(field, f"no case of the dataset is selected{left}")])
+    limits = request.failing_in, request.sample, request.seed
+    part = DatasetPart(dataset.name, dataset.number, dataset.cases, *limits, erased=len(erased))
     selected_ids = set(selected)
     cases = (case for case in dataset_store.iterate_cases(unit.session, dataset.id) if case.id in selected_ids)
     name = dataset.name[: 128 - len(_PART_NAME)] + _PART_NAME

@@ -64,7 +64,8 @@ class MlflowTracker:
         """Copy a run: a parent run with the suite's settings, reports and results, and a nested run for each variant.
 
         Args:
-            payload: `{"run": id}`; may be delivered again. A run that is deleted or has not finished is left out.
+            payload: `{"run": id}`; may be delivered again. A run that is deleted or has not finished is left out. With
+                `"rewrite": true` a copy that is there gets its reports and results again, after an erasure in this database.
 
         Raises:
             Unavailable: if MLflow cannot be reached; the delivery must then be retried.
@@ -82,20 +83,20 @@ class MlflowTracker:
         assert project is not None
         client = self._client()
         try:
-            self._copy(client, run, project.name)
+            self._copy(client, run, project.name, rewrite=payload.get("rewrite", False))
         finally:
             self._local_database.record_use()
 
-    def _copy(self, client: Any, run: Run, project: str) -> None:
+    def _copy(self, client: Any, run: Run, project: str, *, rewrite: bool) -> None:
         experiment = self._experiment(client, f"promptuary/{project}/{run.suite}")
         parent = _find_or_create_run(client, experiment, run, None, {})
+        if parent.info.status == "FINISHED" and rewrite:
+            self._log_artifacts(client, parent.info.run_id, run)
         if parent.info.status != "FINISHED":
             _log_values(client, parent.info.run_id, run, run_values(run, project, self._links(run)))
             _log_dataset(client, parent.info.run_id, run, project)
             _log_notes(client, parent.info.run_id, run)
-            with TemporaryDirectory() as folder:
-                write_artifacts(self.database, run, Path(folder))
-                client.log_artifacts(parent.info.run_id, folder)
+            self._log_artifacts(client, parent.info.run_id, run)
             for variant in run.plan.variants:
                 child = _find_or_create_run(client, experiment, run, variant, {"mlflow.parentRunId": parent.info.run_id})
                 _log_values(client, child.info.run_id, run, variant_values(run, variant, project))
@@ -104,6 +105,12 @@ class MlflowTracker:
         if run.tracking_id != parent.info.run_id:
             with self.database.write() as session:
                 store.set_tracking_id(session, run.id, parent.info.run_id)
+
+    def _log_artifacts(self, client: Any, tracked: str, run: Run) -> None:
+        """Write the reports and the results; files that are there are replaced."""
+        with TemporaryDirectory() as folder:
+            write_artifacts(self.database, run, Path(folder))
+            client.log_artifacts(tracked, folder)
 
     def warm(self) -> None:
         """Import MLflow and connect to it, so that the first delivery is fast.

@@ -47,6 +47,9 @@ class CaseIdentity:
     @classmethod
     def of(cls, case: Case) -> "CaseIdentity":
         """Compute the identity of a case."""
+        if case.erased:  # else all erased cases of a dataset had one content
+            erased = _digest({"erased": case.id})
+            return cls(case.id, erased, erased)
         body = case_to_json(case)
         content = {name: value for name, value in body.items() if name not in _NOT_CONTENT and value not in (None, [], {})}
         return cls(case.id, _digest(content), _digest(_input(case)))

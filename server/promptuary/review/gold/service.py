@@ -88,7 +88,8 @@ class GoldService:
         origins = {each.decision: self._origin(each) for each in corrections}
         corrected = self._corrected(decisions, corrections, origins)
         newest = dataset_store.get_dataset_version(session, project, dataset)
-        present = () if newest is None else dataset_store.iterate_cases(session, newest.id)
+        stored = () if newest is None else dataset_store.iterate_cases(session, newest.id)
+        present = (case for case in stored if not case.erased)
         gold_ids: dict[int, list[str]] = {}
         version = DatasetService(self.unit).put_version(dataset, with_gold(present, corrected, gold_ids)).version
         gold = [

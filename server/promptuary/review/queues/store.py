@@ -1,6 +1,6 @@
 """Queries of queues and their items. They take a session and return domain values; names are scoped by project."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -233,15 +233,29 @@ def erase_items(session: Session, project: int, prompt: str, version: int) -> in
     return count
 
 
-def erase_case_items(session: Session, project: int, cases: Collection[str]) -> int:
-    """Clear the contents of the items that were made of some cases or calls, by id; return how many there are."""
-    ids = frozenset(cases)
-    if not ids:
+def erase_case_items(
+    session: Session, project: int, cases: Collection[str], of_runs: Mapping[str, Collection[str]] | None = None
+) -> int:
+    """Clear the contents of the items that were made of some cases or calls; return how many were not erased before.
+
+    Args:
+        session: in a transaction that writes.
+        project: whose items.
+        cases: ids of calls, and of cases in any dataset.
+        of_runs: ids of cases by the run whose results items were made of.
+    """
+    ids, of_runs = frozenset(cases), of_runs or {}
+    if not ids and not of_runs:
         return 0
     queues = select(QueueRow.id).where(QueueRow.project_id == project)
     names = (ItemRow.payload["case"].as_string(), ItemRow.payload["observation"].as_string())
-    query = select(ItemRow.id, *names).where(col(ItemRow.queue_id).in_(queues))
-    items = [item for item, *values in session.exec(query) if not ids.isdisjoint(values)]
+    is_erased = and_(ItemRow.payload["erased"].as_boolean(), ItemRow.payload["input"].as_string().is_(None))
+    query: Any = select(ItemRow.id, ItemRow.source, is_erased, *names).where(col(ItemRow.queue_id).in_(queues))
+    items: dict[str, bool] = {
+        item: bool(erased)
+        for item, source, erased, *values in session.exec(query)
+        if not ids.isdisjoint(values) or values[0] in of_runs.get(source.split("/")[0], ())
+    }
     for item in items:
         row = session.get_one(ItemRow, item)
         row.payload = _erased_case(row.payload)
@@ -251,7 +265,7 @@ def erase_case_items(session: Session, project: int, cases: Collection[str]) -> 
         session.exec(update(ClaimRow).where(col(ClaimRow.item_id) == item).values(draft=None, draft_at=None))
         session.add(row)
     session.flush()
-    return len(items)
+    return sum(not erased for erased in items.values())
 
 
 def _erased_case(body: dict[str, Any]) -> dict[str, Any]:

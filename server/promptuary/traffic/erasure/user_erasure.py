@@ -2,20 +2,25 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from promptuary.access import audit
 from promptuary.access import store as access_store
 from promptuary.access.unit_of_work import UnitOfWork
-from promptuary.evaluation.datasets.store import find_datasets_with_cases
-from promptuary.evaluation.runs.result_store import erase_case_results
+from promptuary.evaluation.datasets.case_erasure import CallOrigin, UserCase, erase_cases, find_user_cases
+from promptuary.evaluation.runs.case_erasure import erase_in_runs
+from promptuary.models.calls.store import delete_responses
 from promptuary.review.queues.store import erase_case_items
 from promptuary.traffic.calls.user_hash import hash_user
 from promptuary.traffic.erasure import store
 from promptuary.traffic.redaction.redactor import Redactor
+from promptuary.traffic.replay.sampled_call import user_cluster
 from promptuary.traffic.settings.store import require_project_traffic
 
 _REPLACED = '{"type": "urn:promptuary:problem:erased", "title": "Gone", "status": 410, "code": "erased", "detail": "erased"}'
 NO_NAME = "calls and feedback that were sent without this user's id cannot be found by it"
+REVIEWERS = "reviewers' comments, corrections, labels and reasons are kept as they were written, where there are any"
+EXPORTS = "exports and reports that were made before now, and edited cases that lost their call's name, cannot be found"
 COUNTERS = "counters stay: they are sums over calls, without ids or texts"
 BACKUPS = "this service keeps no list of backups: those that were made before now contain the user's calls"
 
@@ -53,29 +58,35 @@ def erase_user(unit: UnitOfWork, user: str, reason: str) -> UserErased:
     ids = [*calls, *feedback, user_hash]
     store.delete_user_spans(session, project, user_hash)
     scores = store.count_scores(session, calls)
+    cluster = user_cluster(user_hash)
+    cases = find_user_cases(session, project, CallOrigin(calls, cluster))
+    runs = erase_in_runs(unit, cases)
+    cached = delete_responses(session, project, unit.clock() + timedelta(days=1)) if runs.results else 0
     removed = {
-        "review_items": erase_case_items(session, project, calls),
-        "results": erase_case_results(session, project, calls),
+        "cases": erase_cases(session, cases, cluster),
+        "review_items": erase_case_items(session, project, calls, runs.cases),
+        "results": runs.results,
+        "cached_responses": cached,
         "stored_responses": access_store.replace_naming_responses(session, project, ids, 410, _REPLACED),
         "feedback": store.delete_feedback(session, project, feedback),
         "online_scores": scores,
         "calls": store.delete_calls(session, calls),
     }
-    remaining = [*_remaining(unit, calls, removed["review_items"]), NO_NAME, COUNTERS, BACKUPS]
+    remaining = [*runs.remaining, *_file_copies(cases), REVIEWERS, EXPORTS, NO_NAME, COUNTERS, BACKUPS]
     detail = {"user_hash": user_hash, "reason": _cleaned(reason, user), "removed": removed}
     audit.record_change(unit, "traffic.user_erased", "traffic", detail)
     return UserErased(user_hash, removed, remaining)
 
 
-def _remaining(unit: UnitOfWork, calls: Sequence[str], items: int) -> list[str]:
-    sentences = [
-        f"the dataset '{name}' has {count} cases that were made of these calls; the versions of a dataset do not change, and "
-        "its copies are in files that were pulled"
-        for name, count in find_datasets_with_cases(unit.session, unit.caller.project, calls).items()
+def _file_copies(cases: Sequence[UserCase]) -> list[str]:
+    versions = dict.fromkeys((case.dataset, case.version) for case in cases)
+    if not versions:
+        return []
+    names = ", ".join(f"'{name}' v{number}" for name, number in versions)
+    return [
+        f"files that were pulled of the datasets {names} have their cases; here these are erased, and their ids, places and "
+        "the versions' digests stay"
     ]
-    if items:
-        sentences.append("reviewers' comments and corrections are kept as they were written")
-    return sentences
 
 
 def _cleaned(reason: str, user: str) -> str:

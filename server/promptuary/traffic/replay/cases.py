@@ -118,6 +118,8 @@ def merge_inputs(cases: Sequence[Case]) -> list[Case]:
         clusters = {case.cluster for case in group}
         latest = group[-1]
         metadata = {**latest.metadata, "calls": len(group)}
+        if len(clusters) > 1:  # so that the erasure of any of these users reaches the case
+            metadata["users"] = sorted(cluster for cluster in clusters if cluster and cluster.startswith("user:"))
         weight = sum(case.weight for case in group)
         merged.append(replace(latest, weight=weight, metadata=metadata, cluster=latest.cluster if len(clusters) == 1 else None))
     return merged

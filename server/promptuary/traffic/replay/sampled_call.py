@@ -61,10 +61,15 @@ class SampledCall:
     def cluster(self) -> str | None:
         """What it shares with other calls: its end user, whose conversations are alike, else its conversation."""
         if self.user_hash is not None:
-            return f"user:{self.user_hash}"[:_CLUSTER_LIMIT]
+            return user_cluster(self.user_hash)
         conversation = self.details.conversation
         if not conversation:
             return None
         if len(conversation) > _CLUSTER_LIMIT or not conversation.isprintable():
             conversation = hashlib.sha256(conversation.encode("utf-8", "replace")).hexdigest()[:32]
         return f"conversation:{conversation}"
+
+
+def user_cluster(user_hash: str) -> str:
+    """Return the cluster of the calls of an end user, by the hash of their id."""
+    return f"user:{user_hash}"[:_CLUSTER_LIMIT]

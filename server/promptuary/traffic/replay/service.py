@@ -82,7 +82,8 @@ class TrafficReplay:
         session, project = self.unit.session, self.unit.caller.project
         dataset_store.lock_dataset(session, project, dataset)
         newest = dataset_store.get_dataset_version(session, project, dataset)
-        present = [] if newest is None else list(dataset_store.iterate_cases(session, newest.id))
+        stored = () if newest is None else dataset_store.iterate_cases(session, newest.id)
+        present = [case for case in stored if not case.erased]
         known, ids = {case_key(case) for case in present}, {case.id for case in present}
         merged = merge_inputs(replay.cases)
         new = [case for case in merged if case_key(case) not in known and case.id not in ids]
