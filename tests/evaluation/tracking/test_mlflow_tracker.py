@@ -15,11 +15,11 @@ import pytest
 from promptuary.core import outbox
 from promptuary.evaluation.datasets.case_erasure import CallOrigin, erase_cases, find_user_cases
 from promptuary.evaluation.execution.executor import RunExecutor
-from promptuary.evaluation.runs.case_erasure import RunsErased, erase_in_runs
 from promptuary.evaluation.runs.request import RunRequest
 from promptuary.evaluation.runs.service import RunService
 from promptuary.evaluation.runs.store import Run
 from promptuary.evaluation.tracking.artifacts import NOTES_FILE, REPORT_FILE, RESULTS_FILE, SUMMARY_FILE
+from promptuary.evaluation.tracking.case_erasure import RunsErased, erase_in_runs
 from promptuary.evaluation.tracking.mlflow_tracker import MlflowTracker
 from promptuary.evaluation.tracking.topic import TRACKING_TOPIC
 

@@ -8,7 +8,7 @@ from promptuary.access import audit
 from promptuary.access import store as access_store
 from promptuary.access.unit_of_work import UnitOfWork
 from promptuary.evaluation.datasets.case_erasure import CallOrigin, UserCase, erase_cases, find_user_cases
-from promptuary.evaluation.runs.case_erasure import erase_in_runs
+from promptuary.evaluation.tracking.case_erasure import erase_in_runs
 from promptuary.models.calls.store import delete_responses
 from promptuary.review.queues.store import erase_case_items
 from promptuary.traffic.calls.user_hash import hash_user
