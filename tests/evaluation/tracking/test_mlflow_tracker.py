@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import pytest
 
 from promptuary.core import outbox
-from promptuary.evaluation.datasets.case_erasure import CallOrigin, erase_cases, find_user_cases
+from promptuary.evaluation.datasets.user_case_store import CallOrigin, erase_cases, find_user_cases
 from promptuary.evaluation.execution.executor import RunExecutor
 from promptuary.evaluation.runs.request import RunRequest
 from promptuary.evaluation.runs.service import RunService

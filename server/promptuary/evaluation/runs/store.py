@@ -304,6 +304,19 @@ def runs_with_digests(session: Session, project: int, digests: Collection[str]) 
     return [_run(session, row) for row in session.exec(query.order_by(RunRow.id))]
 
 
+def runs_on_datasets(session: Session, project: int, versions: Collection[int]) -> dict[str, int]:
+    """Return the dataset version of each of a project's runs that goes through one of some, by the run, the oldest first."""
+    dataset = RunRow.plan["dataset"]["id"].as_integer()
+    query = select(RunRow.id, dataset).where(RunRow.project_id == project).order_by(col(RunRow.id))
+    return {run: version for run, version in session.exec(query) if version in versions}
+
+
+def tracking_ids(session: Session, runs: Collection[str]) -> dict[str, str]:
+    """Return the ids in MLflow of those of some runs that have a copy there, by the run, the oldest first."""
+    query = select(RunRow.id, RunRow.tracking_id).where(col(RunRow.id).in_(runs)).order_by(col(RunRow.id))
+    return {run: tracked for run, tracked in session.exec(query) if tracked is not None}
+
+
 def requeue_run(session: Session, run_id: str, plan: Plan, now: datetime) -> bool:
     """Queue a stopped or interrupted run, or one without a lease, again under a plan with another cost limit.
 

@@ -4,15 +4,12 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlmodel import Session, col, select
-
 from promptuary.access import audit
 from promptuary.access.unit_of_work import UnitOfWork
 from promptuary.core import outbox
-from promptuary.evaluation.datasets.case_erasure import UserCase
+from promptuary.evaluation.datasets.user_case_store import UserCase
 from promptuary.evaluation.runs import result_store, store
 from promptuary.evaluation.runs.store import RunState
-from promptuary.evaluation.tables import RunRow
 from promptuary.evaluation.tracking.topic import TRACKING_TOPIC
 
 
@@ -45,7 +42,7 @@ def erase_in_runs(unit: UnitOfWork, cases: Sequence[UserCase]) -> RunsErased:
             fresh.add(case.version_id)
     results, of_runs = 0, dict[str, frozenset[str]]()
     changed: list[str] = []
-    for run, version in _runs_on(session, unit.caller.project, by_version):
+    for run, version in store.runs_on_datasets(session, unit.caller.project, by_version).items():
         of_runs[run] = frozenset(by_version[version])
         if version in fresh and store.stop_run(session, run, RunState.CANCELLED, now):
             audit.record_change(unit, "run.cancelled", run, {"reason": "a case that it goes through was erased"})
@@ -56,19 +53,13 @@ def erase_in_runs(unit: UnitOfWork, cases: Sequence[UserCase]) -> RunsErased:
     pending = {str(payload["run"]): parked for payload, parked in outbox.list_undelivered(session, TRACKING_TOPIC)}
     for run in changed + [run for run in of_runs if pending.get(run) and run not in changed]:
         outbox.enqueue(session, TRACKING_TOPIC, {"run": run, "rewrite": True}, now)
-    return RunsErased(results, of_runs, _copies(session, [run for run in of_runs if run in pending or run in changed]))
+    waiting = [run for run in of_runs if run in pending or run in changed]
+    return RunsErased(results, of_runs, _copies(store.tracking_ids(session, waiting)))
 
 
-def _runs_on(session: Session, project: int, versions: Mapping[int, object]) -> list[tuple[str, int]]:
-    dataset = RunRow.plan["dataset"]["id"].as_integer()
-    query = select(RunRow.id, dataset).where(RunRow.project_id == project).order_by(col(RunRow.id))
-    return [(run, version) for run, version in session.exec(query) if version in versions]
-
-
-def _copies(session: Session, runs: Sequence[str]) -> list[str]:
-    query = select(RunRow.id, RunRow.tracking_id).where(col(RunRow.id).in_(runs), col(RunRow.tracking_id).is_not(None))
+def _copies(tracking_ids: Mapping[str, str]) -> list[str]:
     return [
         f"MLflow's copy of the run {run}, {tracked} there, has the texts until the worker has written it again; repeat the "
         "call to see whether it has"
-        for run, tracked in session.exec(query.order_by(col(RunRow.id)))
+        for run, tracked in tracking_ids.items()
     ]

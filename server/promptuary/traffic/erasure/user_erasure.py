@@ -7,7 +7,7 @@ from datetime import timedelta
 from promptuary.access import audit
 from promptuary.access import store as access_store
 from promptuary.access.unit_of_work import UnitOfWork
-from promptuary.evaluation.datasets.case_erasure import CallOrigin, UserCase, erase_cases, find_user_cases
+from promptuary.evaluation.datasets.user_case_store import CallOrigin, UserCase, erase_cases, find_user_cases
 from promptuary.evaluation.tracking.case_erasure import erase_in_runs
 from promptuary.models.calls.store import delete_responses
 from promptuary.review.queues.store import erase_case_items
