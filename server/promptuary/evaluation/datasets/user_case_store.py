@@ -70,7 +70,7 @@ def find_user_cases(session: Session, project: int, origin: CallOrigin) -> list[
 
 
 def erase_cases(session: Session, cases: Collection[UserCase], cluster: str) -> int:
-    """Empty the cases that are not erased yet; return how many there are.
+    """Clear the cases that are not erased yet; return how many there are.
 
     Args:
         session: in a transaction that writes.

@@ -29,7 +29,7 @@ class RunsErased:
 
 
 def erase_in_runs(unit: UnitOfWork, cases: Sequence[UserCase]) -> RunsErased:
-    """Empty the results of cases, cancel runs that are going through them, and have MLflow's copies written again.
+    """Clear the results of cases, cancel runs that are going through them, and have MLflow's copies written again.
 
     A run whose copy may have a text is written again through the outbox; until the worker has done so, it is named.
     """

@@ -7,7 +7,7 @@ down_revision = "0027"
 
 
 def upgrade() -> None:
-    """Let an UPDATE empty a case once, while its place and its id stay."""
+    """Allow an UPDATE to empty a case once, while its place and its id stay."""
     if op.get_context().dialect.name == "sqlite":
         new, old = (f"json_extract({row}.body, '$.%s')" for row in ("NEW", "OLD"))
         op.execute("DROP TRIGGER dataset_case_no_update")
