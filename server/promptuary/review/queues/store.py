@@ -250,7 +250,8 @@ def erase_case_items(
     queues = select(QueueRow.id).where(QueueRow.project_id == project)
     names = (ItemRow.payload["case"].as_string(), ItemRow.payload["observation"].as_string())
     is_erased = and_(ItemRow.payload["erased"].as_boolean(), ItemRow.payload["input"].as_string().is_(None))
-    query: Any = select(ItemRow.id, ItemRow.source, is_erased, *names).where(col(ItemRow.queue_id).in_(queues))
+    columns: Any = (ItemRow.id, ItemRow.source, is_erased, *names)
+    query: Any = select(*columns).where(col(ItemRow.queue_id).in_(queues))
     items: dict[str, bool] = {
         item: bool(erased)
         for item, source, erased, *values in session.exec(query)
