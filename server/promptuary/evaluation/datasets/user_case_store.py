@@ -83,7 +83,7 @@ def erase_cases(session: Session, cases: Collection[UserCase], cluster: str) -> 
             continue
         place = col(CaseRow.dataset_version_id) == case.version_id, col(CaseRow.ordinal) == case.place
         body = session.exec(select(CaseRow.body).where(*place)).one()
-        session.exec(update(CaseRow).where(*place).values(body=_erased(body, cluster)))
+        session.exec(update(CaseRow).where(*place).values(body=_erased(dict(body), cluster)))
         count += 1
     return count
 
