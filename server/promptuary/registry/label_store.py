@@ -177,6 +177,12 @@ def all_moves(session: Session, prompt: PromptRecord) -> list[LabelMove]:
     return [_move(session, row) for row in session.exec(query)]
 
 
+def target_history(session: Session, prompt: PromptRecord, label: str) -> list[tuple[datetime, LabelTarget | None]]:
+    """Return since when a label pointed at what, the oldest first; None where it was removed."""
+    query = select(LabelMoveRow).where(LabelMoveRow.prompt_id == prompt.id, LabelMoveRow.label == label)
+    return [(row.at, _move_target(row)) for row in session.exec(query.order_by(col(LabelMoveRow.id)))]
+
+
 def targets_at(session: Session, prompt: PromptRecord, at: datetime) -> dict[str, LabelTarget]:
     """Return what every label pointed at, at a time in the past; a label that was removed by then is left out."""
     last = select(func.max(LabelMoveRow.id)).where(LabelMoveRow.prompt_id == prompt.id, LabelMoveRow.at <= at)

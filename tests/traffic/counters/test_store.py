@@ -7,6 +7,7 @@ from sqlmodel import col, select
 
 from promptuary.access import store as access_store
 from promptuary.core.database import Database
+from promptuary.traffic.calls.bounds import COST_LIMIT, LATENCY_LIMIT, TOKEN_LIMIT
 from promptuary.traffic.calls.model_call import TokenCounts
 from promptuary.traffic.counters.counts import CallCounts, CountedCall, SeriesKey
 from promptuary.traffic.counters.latency import LatencyHistogram
@@ -82,3 +83,21 @@ def test_a_call_that_is_taken_away_leaves_nothing(database: Database, project: i
 def test_amounts_that_cannot_be_are_unknown(amount: float) -> None:
     total = counts(CountedCall("ok", amount, TokenCounts(input=-1, output=2**40), amount, is_replayable=False))
     assert (total.latency_calls, total.cost_calls, total.input_tokens, total.output_tokens) == (0, 0, 0, 0)
+
+
+def test_counters_of_the_largest_calls_hold_more_than_can_come(database: Database, project: int) -> None:
+    tokens = TokenCounts(TOKEN_LIMIT, TOKEN_LIMIT, TOKEN_LIMIT, TOKEN_LIMIT)
+    largest = CountedCall("ok", LATENCY_LIMIT, tokens, COST_LIMIT, is_replayable=True)
+    place = SeriesHour(series(database, project, SeriesKey(None))[SeriesKey(None)], 7)
+    most = 2**31 - 2
+    with database.write() as session:
+        add_counts(session, {place: counts(largest, times=most)})
+        add_counts(session, {place: counts(largest)})
+    (hour,) = hours(database)
+    assert (hour.calls, hour.input_tokens, hour.reasoning_tokens) == (
+        most + 1,
+        (most + 1) * TOKEN_LIMIT,
+        (most + 1) * TOKEN_LIMIT,
+    )
+    assert hour.input_tokens < 2**63
+    assert hour.cost == pytest.approx((most + 1) * COST_LIMIT)

@@ -17,7 +17,7 @@ def test_feedback_that_comes_twice_at_once_counts_once(
             with unit_as("service") as unit:
                 same = NewFeedback(prompt=prompt, version=1, digest=None, value=1, id=f"same-{number}")
                 own = NewFeedback(prompt=prompt, version=2, digest=None, value=0, id=f"own-{sender}-{number}")
-                FeedbackService(unit).add_list([same, own])
+                FeedbackService(unit).add_list({0: same, 1: own})
 
     with ThreadPoolExecutor(SENDERS) as pool:
         list(pool.map(send, range(SENDERS)))

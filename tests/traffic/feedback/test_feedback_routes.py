@@ -141,6 +141,39 @@ def test_a_list_is_stored_except_what_is_refused(database: Any, api: Any, bearer
     assert api.post(PATH, json={"items": too_many}, headers=bearer("service")).status_code == 422
 
 
+def test_a_list_names_items_that_cannot_be_read_and_stores_the_rest(api: Any, bearer: Any, prompt: str, counts: Any) -> None:
+    good = {"prompt": prompt, "version": 1, "value": 1}
+    bad = [{**good, "value": 2, "id": "b"}, "text", {**good, "at": "1999-01-01T00:00:00Z"}, {"value": 1}]
+    answer = api.post(PATH, json={"items": [bad[0], good, *bad[1:]]}, headers=bearer("service"))
+    assert (answer.status_code, answer.json()["accepted"]) == (202, 1)
+    rejected = answer.json()["rejected"]
+    assert [(each["index"], each["id"], each["code"]) for each in rejected] == [
+        (0, "b", "invalid_request"),
+        (2, None, "invalid_request"),
+        (3, None, "invalid_request"),
+        (4, None, "invalid_request"),
+    ]
+    assert rejected[0]["message"] == "value must be true, false, or a number from 0 to 1"
+    assert rejected[2]["message"].startswith("at must not be before 2025-01-2")
+    assert rejected[3]["message"] == "prompt is required"
+    assert [count for count, _, _ in counts().values()] == [1]
+
+
+@pytest.mark.parametrize("value", [5, "yes", [1], -1])
+def test_a_wrong_value_is_one_error_in_plain_words(send: Send, value: Any) -> None:
+    errors = send(value=value).json()["errors"]
+    assert [(error["path"], error["message"]) for error in errors] == [
+        ("value", "must be true, false, or a number from 0 to 1")
+    ]
+
+
+@pytest.mark.parametrize("at", ["1970-01-21T00:00:00Z", "1999-12-31T00:00:00Z", "2031-01-01T00:00:00Z"])
+def test_feedback_of_an_impossible_time_is_refused_at_its_field(send: Send, counts: Any, at: str) -> None:
+    refused = send(at=at)
+    assert (refused.status_code, [error["path"] for error in refused.json()["errors"]]) == (422, ["at"])
+    assert counts() == {}
+
+
 def test_people_in_texts_are_redacted_and_the_user_is_hashed(sqlite: Any, send: Send) -> None:
     stored = send(comment="write to ann@example.org", correction="call +49 170 1234567", user="ann@example.org").json()
     assert stored["redacted"] == 2

@@ -10,13 +10,17 @@ from sqlmodel import select
 
 from factories.reported_calls import AT, CONTENTS, TRIAGE, call, calls, draw_from, link, links, span
 from promptuary.prompt.content import Content
+from promptuary.prompt.split import Arm, Split
+from promptuary.registry.label_store import LabelTarget, NewLabelMove, set_label
 from promptuary.registry.service import Registry
+from promptuary.registry.store import find_prompt
 from promptuary.traffic.calls.contents_codec import decode_contents
 from promptuary.traffic.calls.model_call import (
     Attribution,
     CallContents,
     CallMessage,
     CallStatus,
+    Evaluation,
     LogContents,
     PromptMark,
     TokenCounts,
@@ -34,7 +38,7 @@ ATTRIBUTED = {(1, ""): 1}
 
 def test_a_call_is_counted_by_version_model_and_hour(traffic: Traffic) -> None:
     report = traffic.take(calls(call(1, cost=0.5, tokens=TokenCounts(100, 20, 30, 5))))
-    assert (report.calls, report.repeats, report.unattributed) == (1, 0, 0)
+    assert (report.calls, report.repeats, report.unattributed) == (1, 0, {})
     ((series, hour),) = traffic.hours()
     assert (series.version, series.model, series.reason, series.prompt_id) == (1, "small", "", series.prompt_key)
     assert hour.hour == AT.timestamp() // 3600
@@ -149,8 +153,8 @@ def test_what_a_call_does_not_report_is_not_counted_as_zero(traffic: Traffic) ->
     assert hour.replayable == 1
 
 
-def test_a_call_from_the_future_is_counted_now(traffic: Traffic, clock: Any) -> None:
-    traffic.take(calls(call(1, at=clock() + timedelta(days=400))))
+def test_a_call_of_a_clock_that_is_ahead_is_counted_now(traffic: Traffic, clock: Any) -> None:
+    traffic.take(calls(call(1, at=clock() + timedelta(minutes=59))))
     ((_, hour),) = traffic.hours()
     assert hour.hour == clock().timestamp() // 3600
     assert traffic.rows()[0].at == clock()
@@ -343,6 +347,61 @@ def test_a_rule_maps_calls_that_nothing_else_attributes(traffic: Traffic) -> Non
     )
     traffic.take(reading)
     assert traffic.counted() == {(0, "no_version"): 1, (0, "no_prompt"): 1, (1, ""): 1}
+
+
+@pytest.mark.parametrize(
+    ("target", "counted"),
+    [({"version": 2}, {(2, ""): 1}), ({"label": "live"}, {(1, ""): 1}), ({"label": "split"}, {(0, "no_version"): 1})],
+)
+def test_a_rule_names_a_version_or_a_label(traffic: Traffic, target: dict[str, Any], counted: Any, unit_as: Any) -> None:
+    rules = [{"prompt": "support.triage", "service": "shop", **target}]
+    with traffic.database.write() as session:
+        session.add(TrafficSettingsRow(project_id=traffic.project, user_key=b"k" * 32, settings={}, rules=rules))
+    with unit_as("lead") as unit:
+        prompt = find_prompt(unit.session, traffic.project, "support.triage")
+        assert prompt is not None
+        split = LabelTarget(1, Split("salt", (Arm(1, 1.0, ((0, 5_000),)), Arm(2, 1.0, ((5_000, 10_000),)))))
+        moves = [("live", LabelTarget(1), -60), ("live", LabelTarget(2), 60), ("split", split, -60)]
+        for revision, (label, points_at, minutes) in enumerate(moves, 100):
+            at = AT + timedelta(minutes=minutes)
+            set_label(unit.session, prompt, NewLabelMove(label, points_at, None, "x", "why", at, rollback=False), revision)
+    traffic.take(calls(call(1, None, service="shop")))
+    assert traffic.counted() == counted
+
+
+OUT_OF_BOUNDS = [
+    ({"at": AT - timedelta(days=401)}, "at must not be before 2025-01-2"),
+    ({"at": AT.replace(year=1999)}, "at must not be before 2025-01-2"),
+    ({"at": AT + timedelta(hours=2)}, "at must not be more than an hour after the server's time"),
+    ({"tokens": TokenCounts(input=100_000_001)}, "tokens.input must be at most 100,000,000"),
+    ({"tokens": TokenCounts(reasoning=2**50)}, "tokens.reasoning must be at most 100,000,000"),
+    ({"cost": 10_001.0}, "cost must be at most 10,000"),
+    ({"latency_ms": 1e12}, "latency_ms must be at most 604,800,000"),
+]
+
+
+@pytest.mark.parametrize(("changes", "message"), OUT_OF_BOUNDS)
+def test_a_call_out_of_bounds_is_rejected_and_named(traffic: Traffic, changes: dict[str, Any], message: str) -> None:
+    report = traffic.take(calls(call(1), call(2, **changes)))
+    assert (report.calls, report.rejected) == (1, 1)
+    assert message in report.message
+    assert traffic.counted() == ATTRIBUTED
+
+
+def test_the_bounds_follow_the_projects_days_of_counters(traffic_of: Callable[..., Traffic]) -> None:
+    traffic = traffic_of(traffic_counter_days=7)
+    report = traffic.take(calls(call(1, at=AT - timedelta(days=6)), call(2, at=AT - timedelta(days=8))))
+    assert (report.calls, report.rejected) == (1, 1)
+
+
+def test_an_evaluation_out_of_bounds_is_rejected_and_named(traffic: Traffic) -> None:
+    evaluation = Evaluation("tone", 1.0, None, None, "resp-1", None, None, AT)
+    early = replace(evaluation, at=AT - timedelta(days=500))
+    report = traffic.take(
+        TrafficReading(evaluations=[evaluation, early], rejected=1, message="1 log records were rejected: x (1)")
+    )
+    assert (report.evaluations, report.rejected) == (1, 2)
+    assert report.message.startswith("1 log records were rejected: x (1); 1 calls or evaluations were rejected: at must not be")
 
 
 # Messages that come as log records

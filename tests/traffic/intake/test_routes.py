@@ -73,10 +73,33 @@ def test_a_batch_of_the_own_form_is_taken(api: Any, sender: dict[str, str], traf
     response = api.post(
         "/v1/observations", headers=sender, json=batch(OBSERVATION, OBSERVATION | {"id": "call-2", "prompt": None})
     )
-    assert (response.status_code, response.json()) == (202, {"accepted": 2, "repeated": 0, "unattributed": 1})
+    assert (response.status_code, response.json()) == (
+        202,
+        {"accepted": 2, "repeated": 0, "unattributed": 1, "reasons": {"no_prompt": 1}},
+    )
     again = api.post("/v1/observations", headers=sender, json=batch(OBSERVATION))
-    assert again.json() == {"accepted": 0, "repeated": 1, "unattributed": 0}
+    assert again.json() == {"accepted": 0, "repeated": 1, "unattributed": 0, "reasons": {}}
     assert traffic.counted() == {(1, ""): 1, (0, "no_prompt"): 1}
+
+
+def test_each_reason_for_an_unattributed_call_is_counted(api: Any, sender: dict[str, str], traffic: Traffic) -> None:
+    changes = [{}, {"version": 99}, {"version": None}, {"prompt": "no.such"}, {"prompt": None}, {"version": 98}]
+    observations = [OBSERVATION | {"id": f"call-{number}"} | change for number, change in enumerate(changes)]
+    answer = api.post("/v1/observations", headers=sender, json=batch(*observations)).json()
+    assert (answer["accepted"], answer["unattributed"]) == (6, 5)
+    assert answer["reasons"] == {"unknown_version": 2, "no_version": 1, "unknown_prompt": 1, "no_prompt": 1}
+
+
+@pytest.mark.parametrize(("time", "word"), [("1", "2000"), ("946684800000000000", "before"), ("2000000000000000000", "after")])
+def test_spans_of_impossible_times_are_rejected_and_named(
+    api: Any, sender: dict[str, str], traffic: Traffic, time: str, word: str
+) -> None:
+    body = exported(1)
+    body["resourceSpans"][0]["scopeSpans"][0]["spans"][0].update(startTimeUnixNano=time, endTimeUnixNano=time)
+    answer = api.post("/v1/otlp/v1/traces", headers=sender | JSON, json=body)
+    assert (answer.status_code, answer.json()["partialSuccess"]["rejectedSpans"]) == (200, "1")
+    assert word in answer.json()["partialSuccess"]["errorMessage"]
+    assert traffic.counted() == {}
 
 
 @pytest.mark.parametrize(
@@ -91,6 +114,12 @@ def test_a_batch_of_the_own_form_is_taken(api: Any, sender: dict[str, str], traf
         ({"version": 0}, "observations.0.version"),
         ({"trace_id": "xyz"}, "observations.0.trace_id"),
         ({"output": "a\u0000b"}, "observations.0.output"),
+        ({"at": "1970-01-21T12:00:00Z"}, "observations.0.at"),
+        ({"at": "1999-12-31T12:00:00Z"}, "observations.0.at"),
+        ({"at": "2031-01-01T00:00:00Z"}, "observations.0.at"),
+        ({"cost": 1e9}, "observations.0.cost"),
+        ({"tokens": {"output": 2**31 - 1}}, "observations.0.tokens.output"),
+        ({"latency_ms": 1e12}, "observations.0.latency_ms"),
     ],
 )
 def test_a_batch_with_a_wrong_call_is_refused_whole(

@@ -29,7 +29,8 @@ SEEDS = (
     "+49 170 1234567",
     "sk-proj-abcdefghijklmnop12",
 )
-LEFT = ("anna.berg", "1111", "0532", "1234567", "abcdefghijklmnop")
+LEFT = ("anna.berg", "1111 1111", "11111111", "0044 0532", "00440532", "1234567", "abcdefghijklmnop")
+"""Parts of the seeds, with and without their spaces; four digits alone would occur in a random hash by chance."""
 
 
 NAMES = (

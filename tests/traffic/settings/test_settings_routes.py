@@ -35,7 +35,7 @@ def test_a_change_is_read_back_and_can_be_taken_back(database: Any, api: Any, be
     assert (answer["effective"]["sample"], answer["effective"]["days"], answer["effective"]["wait"]) == (0.5, 7, 600)
     assert answer["settings"]["sample"] == 0.5
     assert answer["settings"]["wait"] is None
-    assert answer["rules"] == [{**RULE, "span_name": None}]
+    assert answer["rules"] == [{**RULE, "span_name": None, "version": None, "label": None}]
     assert api.put(PATH, json={}, headers=headers).json()["effective"]["sample"] == 0.05
 
 
@@ -72,6 +72,10 @@ def test_each_change_is_in_the_audit_chain(sqlite: Any, api: Any, bearer: Any, p
         ({"rules": [{"prompt": "support.triage", "attribute": {}}]}, "rules.0"),
         ({"rules": [{"prompt": "support.triage", "service": ""}]}, "rules.0.service"),
         ({"rules": [{"prompt": "no.such", "service": "s"}]}, "rules.0.prompt"),
+        ({"rules": [RULE | {"version": 2}]}, "rules.0.version"),
+        ({"rules": [RULE | {"version": 0}]}, "rules.0.version"),
+        ({"rules": [RULE | {"label": "production"}]}, "rules.0.label"),
+        ({"rules": [RULE | {"version": 1, "label": "production"}]}, "rules.0"),
         ({"rules": [{"prompt": "../x", "service": "s"}]}, "rules.0.prompt"),
         ({"rules": [{"prompt": "support.triage", "attribute": {"a": [1]}}]}, "rules.0.attribute.a"),
     ],
@@ -84,6 +88,14 @@ def test_a_wrong_change_is_refused_and_named(
     assert refused.status_code == 422
     assert any(error["path"].startswith(path) for error in refused.json()["errors"]), refused.text
     assert api.get(PATH, headers=headers).json()["effective"]["sample"] == 0.05
+
+
+def test_a_rule_has_the_version_or_the_label_that_it_names(sqlite: Any, api: Any, bearer: Any, prompt: str) -> None:
+    headers = bearer("lead")
+    assert api.put(f"/v1/prompts/{prompt}/labels/live", json={"version": 1, "reason": "why"}, headers=headers).is_success
+    answer = api.put(PATH, json={"rules": [RULE | {"version": 1}, RULE | {"label": "live"}]}, headers=headers)
+    assert answer.status_code == 200, answer.text
+    assert [(rule["version"], rule["label"]) for rule in answer.json()["rules"]] == [(1, None), (None, "live")]
 
 
 def test_a_rule_does_not_see_prompts_of_another_project(sqlite: Any, api: Any, bearer: Any, prompt: str) -> None:

@@ -234,6 +234,7 @@ class TrafficReading:
         log_contents: messages that belong to calls of other requests.
         rejected: spans or records that could not be read.
         message: which and why, for the partial success of OTLP; empty for none.
+        is_whole: whether either all of the calls are accepted, or none.
     """
 
     calls: Sequence[ModelCall] = ()
@@ -242,3 +243,4 @@ class TrafficReading:
     log_contents: Sequence[LogContents] = ()
     rejected: int = 0
     message: str = ""
+    is_whole: bool = False

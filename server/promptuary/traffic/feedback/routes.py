@@ -10,7 +10,14 @@ from promptuary.access.role import Scope
 from promptuary.access.unit_of_work import UnitOfWork
 from promptuary.core.parameters import STRICT_DECIMAL, STRICT_INTEGER
 from promptuary.core.wire import PageOf
-from promptuary.traffic.feedback.schemas import FeedbackBody, FeedbackOut, FeedbackReport, RejectedFeedback
+from promptuary.traffic.feedback.schemas import (
+    FeedbackBody,
+    FeedbackIn,
+    FeedbackOut,
+    FeedbackReport,
+    RejectedFeedback,
+    UnusableItem,
+)
 from promptuary.traffic.feedback.service import FeedbackService, ListedFeedback
 
 router = APIRouter(prefix="/v1", tags=["traffic"], route_class=IdempotentRoute)
@@ -38,9 +45,13 @@ def add_feedback(
     """
     service = FeedbackService(unit)
     if body.items is not None:
-        reception = service.add_list([item.new_feedback() for item in body.items])
-        rejected = [RejectedFeedback.of(refused) for refused in reception.refused]
-        report = FeedbackReport(accepted=reception.accepted, rejected=rejected)
+        usable = {index: item.new_feedback() for index, item in enumerate(body.items) if isinstance(item, FeedbackIn)}
+        reception = service.add_list(usable)
+        unusable = [
+            RejectedFeedback.unusable(index, item) for index, item in enumerate(body.items) if isinstance(item, UnusableItem)
+        ]
+        rejected = [*unusable, *(RejectedFeedback.of(refused) for refused in reception.refused)]
+        report = FeedbackReport(accepted=reception.accepted, rejected=sorted(rejected, key=lambda each: each.index))
         return Response(report.model_dump_json(), 202, media_type="application/json")
     view = service.add(body.new_feedback())
     if not view.is_new:

@@ -1,17 +1,37 @@
 """Wire models of feedback."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    StringConstraints,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    model_validator,
+)
 
+from promptuary.core.errors import FieldError, InvalidRequest
 from promptuary.core.wire import NonEmptyText, RequestModel, ResponseModel, Timestamp
+from promptuary.prompt.validation_errors import field_errors_from
 from promptuary.traffic.feedback.recording import TEXT_LIMIT
 from promptuary.traffic.feedback.service import FeedbackView, NewFeedback, RefusedFeedback
 
 ITEMS_LIMIT = 1000
 FeedbackId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,99}$")]
-Score = bool | Annotated[float, Field(ge=0, le=1)]
+
+
+def _require_score(value: Any) -> Any:
+    if not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise ValueError("must be true, false, or a number from 0 to 1")
+    return value
+
+
+Score = Annotated[bool | Annotated[float, Field(ge=0, le=1)], BeforeValidator(_require_score)]
 
 
 class FeedbackIn(RequestModel):
@@ -56,12 +76,31 @@ class FeedbackIn(RequestModel):
         return self
 
 
+@dataclass(frozen=True)
+class UnusableItem:
+    """Feedback of a list that cannot be read: its id, where it has one, and what is wrong."""
+
+    id: str | None
+    errors: Sequence[FieldError]
+
+
+def _read_item(value: Any, read: ValidatorFunctionWrapHandler) -> FeedbackIn | UnusableItem:
+    try:
+        item: FeedbackIn = read(value)
+    except ValidationError as error:
+        number = value.get("id") if isinstance(value, dict) else None
+        return UnusableItem(number if isinstance(number, str) else None, field_errors_from(error))
+    return item
+
+
 class FeedbackBody(FeedbackIn):
     """One feedback, or only `items`: some at once, of which what is refused does not keep the rest from being stored."""
 
     prompt: NonEmptyText | None = None  # type: ignore[assignment]  # a list has it in its items
     value: Score | None = None  # type: ignore[assignment]  # the same
-    items: Annotated[list[FeedbackIn], Field(min_length=1, max_length=ITEMS_LIMIT)] | None = None
+    items: (
+        Annotated[list[Annotated[FeedbackIn, WrapValidator(_read_item)]], Field(min_length=1, max_length=ITEMS_LIMIT)] | None
+    ) = None
 
     @model_validator(mode="after")
     def _require_one_version(self) -> Self:
@@ -131,6 +170,12 @@ class RejectedFeedback(ResponseModel):
     def of(cls, refused: RefusedFeedback) -> "RejectedFeedback":
         """Build the wire model."""
         return cls(index=refused.index, id=refused.id, code=refused.error.code, message=refused.error.message)
+
+    @classmethod
+    def unusable(cls, index: int, item: UnusableItem) -> "RejectedFeedback":
+        """Build the wire model of feedback that cannot be read."""
+        message = "; ".join(f"{error.path} {error.message}".strip() for error in item.errors)
+        return cls(index=index, id=item.id, code=InvalidRequest.code, message=message)
 
 
 class FeedbackReport(ResponseModel):

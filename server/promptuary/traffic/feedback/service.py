@@ -1,17 +1,26 @@
 """Feedback on behalf of a caller: which version it names, whose it is, and what is listed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import uuid4
 
 from promptuary.access.identity import shown_name
 from promptuary.access.unit_of_work import UnitOfWork
-from promptuary.core.errors import AlreadyExists, Conflict, InvalidCursor, NotFound, PromptuaryError
+from promptuary.core.errors import (
+    AlreadyExists,
+    Conflict,
+    FieldError,
+    InvalidCursor,
+    InvalidRequest,
+    NotFound,
+    PromptuaryError,
+)
 from promptuary.core.paging import Page, build_page, decode_cursor
 from promptuary.registry import version_store
 from promptuary.registry.given_names import resolve_name
 from promptuary.registry.store import PromptRecord, find_prompt, prompt_names
+from promptuary.traffic.calls.bounds import TimeBounds
 from promptuary.traffic.calls.user_hash import hash_user
 from promptuary.traffic.feedback import store
 from promptuary.traffic.feedback.feedback import CallReference, Feedback, find_exactly
@@ -92,17 +101,18 @@ class FeedbackService:
         """Store feedback, or replace the caller's earlier one of the same id.
 
         Raises:
+            InvalidRequest: for a time that counters do not keep, or from the future.
             NotFound: when there is no such prompt or version.
             Conflict: when the call that it names is known and has another version.
             AlreadyExists: when the id is that of somebody else's feedback.
         """
-        received, error = self._record([item])
+        received, error = self._record({0: item})
         if error:
             raise error[0].error
         return self._view([received[0].stored], is_new=received[0].is_new)[0]
 
-    def add_list(self, items: Sequence[NewFeedback]) -> FeedbackReception:
-        """Store the feedback of a list, except what is refused."""
+    def add_list(self, items: Mapping[int, NewFeedback]) -> FeedbackReception:
+        """Store the feedback of a list, by its place there, except what is refused."""
         received, refused = self._record(items)
         return FeedbackReception(len(received), refused)
 
@@ -121,12 +131,16 @@ class FeedbackService:
         page = build_page(rows, limit, lambda item: f"{item.at.isoformat()} {item.id}")
         return Page(self._view(page.items), page.next_cursor)
 
-    def _record(self, items: Sequence[NewFeedback]) -> tuple[Sequence[RecordedFeedback], Sequence[RefusedFeedback]]:
+    def _record(self, items: Mapping[int, NewFeedback]) -> tuple[Sequence[RecordedFeedback], Sequence[RefusedFeedback]]:
         unit = self.unit
         traffic = require_project_traffic(unit.session, unit.caller.project, unit.settings)
         versions: dict[tuple[str, int | None, str | None], tuple[int, int] | PromptuaryError] = {}
         accepted, refused = [], []
-        for index, item in enumerate(items):
+        times = TimeBounds.at(unit.clock(), traffic.settings.counter_days)
+        for index, item in items.items():
+            if item.at is not None and (message := times.error(item.at)) is not None:
+                refused.append(RefusedFeedback(index, item.id, InvalidRequest(f"at {message}", [FieldError("at", message)])))
+                continue
             key = (item.prompt, item.version, item.digest)
             if key not in versions:
                 versions[key] = self._version_or_error(item)

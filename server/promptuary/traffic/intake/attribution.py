@@ -1,9 +1,12 @@
 """The prompt of each call: named by its own report, by the nearest span around it, or by a rule of the project."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
+from promptuary.registry.label_store import LabelTarget, target_history
+from promptuary.registry.store import find_prompt
 from promptuary.traffic.calls.model_call import Attribution, ModelCall, PromptMark
 from promptuary.traffic.calls.user_hash import hash_user
 from promptuary.traffic.intake.prompt_resolution import WITHOUT_PROMPT, CountedPrompt, resolve_marks
@@ -68,7 +71,10 @@ def attribute(taking: Taking, calls: Sequence[ModelCall], graph: SpanGraph) -> l
     stated = [_with_surroundings(taking, call, around.get(call.key, NOTHING)) for call in calls]
     rules = taking.traffic.rules
     if rules:
-        stated = [replace(each, call=_with_rule(taking, each.call)) if each.call.prompt is None else each for each in stated]
+        labels = LabelHistories()
+        stated = [
+            replace(each, call=_with_rule(taking, each.call, labels)) if each.call.prompt is None else each for each in stated
+        ]
     prompts = resolve_marks(
         taking.session, taking.project, {each.call.prompt for each in stated if each.call.prompt is not None}
     )
@@ -120,6 +126,26 @@ def _with_prompt(call: ModelCall, stated: StatedPrompt) -> ModelCall:
     return replace(call, prompt=stated.mark, attribution=attribution, contents=contents)
 
 
-def _with_rule(taking: Taking, call: ModelCall) -> ModelCall:
+@dataclass
+class LabelHistories:
+    """The histories of the labels that rules name, each read once in a request."""
+
+    _histories: dict[tuple[str, str], Sequence[tuple[datetime, LabelTarget | None]]] = field(default_factory=dict)
+
+    def version_at(self, taking: Taking, prompt: str, label: str, at: datetime) -> int | None:
+        """Return the version at which a label pointed at a time; None for a split, and where the label was not set."""
+        if (prompt, label) not in self._histories:
+            record = find_prompt(taking.session, taking.project, prompt)
+            self._histories[prompt, label] = [] if record is None else target_history(taking.session, record, label)
+        targets = [target for since, target in self._histories[prompt, label] if since <= at]
+        last = targets[-1] if targets else None
+        return None if last is None or last.split is not None else last.version
+
+
+def _with_rule(taking: Taking, call: ModelCall, labels: LabelHistories) -> ModelCall:
     rule = find_rule(taking.traffic.rules, call)
-    return call if rule is None else replace(call, prompt=PromptMark(rule.prompt), attribution=Attribution.RULE)
+    if rule is None:
+        return call
+    version = rule.version if rule.label is None else labels.version_at(taking, rule.prompt, rule.label, call.at)
+    mark = PromptMark(rule.prompt, None if version is None else str(version), rule.label)
+    return replace(call, prompt=mark, attribution=Attribution.RULE)

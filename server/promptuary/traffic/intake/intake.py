@@ -3,6 +3,7 @@
 A request is one transaction: either all of it counts, or nothing. A sender that got no answer sends it again.
 """
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from random import SystemRandom
@@ -11,12 +12,14 @@ from typing import Any
 from promptuary.core.clock import Clock
 from promptuary.core.database import Database, Session
 from promptuary.core.settings import Settings
+from promptuary.traffic.calls.bounds import TimeBounds
 from promptuary.traffic.calls.model_call import LogContents, ModelCall, TrafficReading
 from promptuary.traffic.counters.store import add_counts
 from promptuary.traffic.feedback.evaluations import record_evaluations
 from promptuary.traffic.feedback.feedback import FeedbackCall
 from promptuary.traffic.feedback.recording import join_feedback, move_feedback
 from promptuary.traffic.intake.attribution import attribute, with_ancestors
+from promptuary.traffic.intake.bounds import within_bounds
 from promptuary.traffic.intake.counting import count_calls
 from promptuary.traffic.intake.digests import key_digest, response_digest
 from promptuary.traffic.intake.late_parents import move_by_second_reports, move_by_spans
@@ -59,6 +62,7 @@ class TrafficIntake:
             reading: what the request contains.
 
         Raises:
+            InvalidRequest: for a call in the own form that is out of bounds.
             DatabaseBusy, StorageFull, Unavailable: with nothing counted; the same request may be sent again.
         """
         with self.database.write() as session:
@@ -67,8 +71,9 @@ class TrafficIntake:
     def take_in(self, session: Session, project: int, reading: TrafficReading) -> IntakeReport:
         """Count the calls of a request in a transaction that others may share."""
         traffic = require_project_traffic(session, project, self.settings)
-        reading = with_stored_ids(reading, traffic.user_key)
         taking = Taking(session, project, traffic, self.clock(), self.draw, self.redactor)
+        reading = within_bounds(reading, TimeBounds.at(taking.now, traffic.settings.counter_days))
+        reading = with_stored_ids(reading, traffic.user_key)
         reports = self._claim(taking, reading)
         graph = SpanGraph(session, project, reading.links, reading.calls, traffic.user_key)
         moved = move_by_spans(taking, _traces_with_spans(reading), graph)  # those of this request find their spans below
@@ -84,7 +89,7 @@ class TrafficIntake:
         return IntakeReport(
             calls=len(prepared),
             repeats=len(reading.calls) - len(prepared),
-            unattributed=sum(each.key.prompt_id is None for each in prepared),
+            unattributed=dict(Counter(each.key.reason for each in prepared if each.key.reason)),
             moved=moved,
             evaluations=sum(evaluation.is_new for evaluation in evaluations),
             rejected=reading.rejected,

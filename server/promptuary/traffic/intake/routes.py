@@ -55,7 +55,11 @@ class AcceptedOut(ResponseModel):
 
     accepted: Annotated[int, Field(description="calls that were counted")]
     repeated: Annotated[int, Field(description="calls that had come before, and are counted once")]
-    unattributed: Annotated[int, Field(description="of the accepted calls, those without a prompt of this project")]
+    unattributed: Annotated[int, Field(description="of the accepted calls, those without a known prompt or version")]
+    reasons: Annotated[
+        dict[str, int],
+        Field(description="the unattributed calls by reason: no_prompt, unknown_prompt, no_version, unknown_version"),
+    ]
 
 
 @router.post("/otlp/v1/traces", openapi_extra=_OTLP_BODY, response_class=Response)
@@ -91,7 +95,8 @@ async def take_observations(request: Request, caller: Sender) -> AcceptedOut:
         raise UnsupportedMediaType("send the calls as `Content-Type: application/json`")
     gateway: IntakeGateway = request.app.state.intake
     report = await gateway.take(IntakeRequest(caller.project, RequestKind.OBSERVATIONS, body, is_json, is_gzip))
-    return AcceptedOut(accepted=report.calls, repeated=report.repeats, unattributed=report.unattributed)
+    reasons = dict(report.unattributed)
+    return AcceptedOut(accepted=report.calls, repeated=report.repeats, unattributed=sum(reasons.values()), reasons=reasons)
 
 
 async def _take_otlp(request: Request, caller: Caller, kind: RequestKind) -> Response:

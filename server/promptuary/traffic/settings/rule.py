@@ -11,7 +11,7 @@ AttributeValue = str | bool | int | float
 
 @dataclass(frozen=True)
 class MappingRule:
-    """Conditions that a call must all meet, and the prompt that it is counted for.
+    """Conditions that a call must all meet, and the prompt that it is counted for, with a version or a label where it has one.
 
     Attributes:
         prompt: the name of the prompt.
@@ -19,12 +19,16 @@ class MappingRule:
         span_name: the name of the call's span.
         attribute: attributes of the span with their values. Numbers, truth values and texts are compared by their JSON text,
             since emitters differ in the type: `"5"` is 5, and `"true"` is true.
+        version: of the prompt; None for an unknown one.
+        label: in place of the version: it is the one at which the label points at the time of the call.
     """
 
     prompt: str
     service: str | None = None
     span_name: str | None = None
     attribute: Mapping[str, AttributeValue] = field(default_factory=dict)
+    version: int | None = None
+    label: str | None = None
 
     def matches(self, call: ModelCall) -> bool:
         """Return whether a call meets every condition."""

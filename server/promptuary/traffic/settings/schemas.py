@@ -39,16 +39,20 @@ class MappingRuleIn(RequestModel):
     attribute: Annotated[dict[NonEmptyText, AttributeText | bool | int | float], Field(max_length=10)] = Field(
         default_factory=dict
     )
+    version: Annotated[int, Field(ge=1, lt=2**31)] | None = None
+    label: Name | None = None
 
     @model_validator(mode="after")
     def _require_a_condition(self) -> "MappingRuleIn":
         if self.service is None and self.span_name is None and not self.attribute:
             raise ValueError("needs a condition: 'service', 'span_name' or 'attribute'; else it would map every call")
+        if self.version is not None and self.label is not None:
+            raise ValueError("has 'version' and 'label'; name one of them")
         return self
 
     def rule(self) -> MappingRule:
         """Return the rule."""
-        return MappingRule(self.prompt, self.service, self.span_name, dict(self.attribute))
+        return MappingRule(self.prompt, self.service, self.span_name, dict(self.attribute), self.version, self.label)
 
 
 class TrafficSettingsIn(RequestModel):
@@ -83,6 +87,8 @@ class MappingRuleOut(ResponseModel):
     service: str | None
     span_name: str | None
     attribute: dict[str, str | bool | int | float]
+    version: int | None
+    label: str | None
 
 
 class TrafficSettingsOut(ResponseModel):

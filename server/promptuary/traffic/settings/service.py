@@ -8,6 +8,7 @@ from promptuary.access import audit
 from promptuary.access.unit_of_work import UnitOfWork
 from promptuary.core.errors import FieldError, InvalidRequest
 from promptuary.core.preconditions import UNCONDITIONAL, Preconditions
+from promptuary.registry.label_store import find_label
 from promptuary.registry.store import find_prompt
 from promptuary.traffic.settings import store
 from promptuary.traffic.settings.project_settings import ProjectTraffic
@@ -39,15 +40,15 @@ class TrafficSettingsService:
 
         Raises:
             PreconditionFailed: when the condition is not met.
-            InvalidRequest: for a rule whose prompt does not exist.
+            InvalidRequest: for a rule whose prompt, version or label does not exist.
         """
         unit = self.unit
         present = store.lock_project_traffic(unit.session, unit.caller.project, unit.settings)
         condition.require(present.tag, "the project's traffic settings")
         errors = [
-            FieldError(f"rules.{number}.prompt", f"there is no prompt '{rule.prompt}' in this project; push it first")
+            FieldError(f"rules.{number}.{error[0]}", error[1])
             for number, rule in enumerate(rules)
-            if find_prompt(unit.session, unit.caller.project, rule.prompt) is None
+            if (error := self._rule_error(rule)) is not None
         ]
         if errors:
             raise InvalidRequest("the rules cannot be used", errors)
@@ -55,6 +56,17 @@ class TrafficSettingsService:
         store.put_project_settings(unit.session, unit.caller.project, overrides, stored)
         audit.record_change(unit, "traffic.settings_changed", SUBJECT, {"settings": overrides, "rules": stored})
         return self.get()
+
+    def _rule_error(self, rule: MappingRule) -> tuple[str, str] | None:
+        """Return the field of a rule that names something unknown, and a message; None where all of it is known."""
+        prompt = find_prompt(self.unit.session, self.unit.caller.project, rule.prompt)
+        if prompt is None:
+            return "prompt", f"there is no prompt '{rule.prompt}' in this project; push it first"
+        if rule.version is not None and rule.version > prompt.newest:
+            return "version", f"the prompt '{rule.prompt}' has no version {rule.version}; its newest is {prompt.newest}"
+        if rule.label is not None and find_label(self.unit.session, prompt, rule.label) is None:
+            return "label", f"the prompt '{rule.prompt}' has no label '{rule.label}'; set it first"
+        return None
 
 
 def _rule_value(rule: MappingRule) -> dict[str, Any]:

@@ -35,7 +35,7 @@ def read_observations(body: bytes) -> TrafficReading:
     except ValidationError as error:
         errors = field_errors_from(error)[: ERRORS_LIMIT + 1]
         raise InvalidRequest("the request has fields that are not accepted", errors) from None
-    return TrafficReading(calls=[_call(observation) for observation in batch.observations])
+    return TrafficReading(calls=[_call(observation) for observation in batch.observations], is_whole=True)
 
 
 def _call(observation: ObservationIn) -> ModelCall:
