@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from factories.databases import file_bytes
 from promptuary.prompt.content import Content
 from promptuary.prompt.digest import content_digest
 from promptuary.prompt.split import bucket
@@ -225,6 +226,11 @@ def test_one_idempotency_key_has_one_effect_and_one_answer(local: Any, database:
     again = local.post(VERSIONS, json=with_text("a"), headers=headers)
     assert (again.status_code, again.json()["version"]) == (201, 1)
     assert [item["version"] for item in local.get(VERSIONS).json()["items"]] == [2, 1]
+
+
+def test_an_idempotency_key_is_stored_as_a_digest(local: Any, sqlite: Any) -> None:
+    local.post(VERSIONS, json=with_text("a"), headers={"Idempotency-Key": "anna.berg@example.org"})
+    assert b"anna.berg" not in file_bytes(sqlite)
 
 
 @pytest.mark.parametrize(("path", "words"), [(VERSIONS, "other"), ("/v1/prompts/another/versions", "a")])

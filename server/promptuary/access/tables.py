@@ -131,7 +131,8 @@ class AuditRow(SQLModel, table=True):
 class IdempotencyRow(SQLModel, table=True):
     """A write under an `Idempotency-Key`, and the response that a retry gets.
 
-    `key` begins with `owner`, the API key or session that wrote; rows of releases before 0.5.0 have none.
+    `key` is `owner`, the API key or session that wrote, and the digest of the header. Rows of earlier releases have the header
+    itself, and those before 0.5.0 no owner.
 
     Rows of releases before 0.4.0 do not record which contents their response has; `contents_known` is false in them.
     """

@@ -10,6 +10,7 @@ from promptuary.api.problems.handlers import error_response
 from promptuary.api.request_checks import RequestChecks
 from promptuary.api.services import Services
 from promptuary.core.errors import PromptuaryError
+from promptuary.traffic.redaction.text import redact_text
 
 log = structlog.get_logger(__name__)
 _UNLOGGED_PATHS = ("/healthz", "/readyz", "/metrics")
@@ -60,7 +61,8 @@ class RequestMiddleware:
         )
         if scope["path"] not in _UNLOGGED_PATHS:
             milliseconds = round(response.seconds() * 1000, 1)
-            log.info("request", method=scope["method"], path=scope["path"], status=response.status, milliseconds=milliseconds)
+            path = redact_text(scope["path"])[0]
+            log.info("request", method=scope["method"], path=path, status=response.status, milliseconds=milliseconds)
 
 
 class _ObservedResponse:

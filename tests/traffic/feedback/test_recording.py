@@ -11,7 +11,13 @@ from factories.feedback import add_call
 from promptuary.traffic.calls.model_call import Evaluation
 from promptuary.traffic.feedback.evaluations import record_evaluations
 from promptuary.traffic.feedback.feedback import hour_of
-from promptuary.traffic.feedback.recording import FeedbackRecording, join_feedback, move_feedback, settle_feedback
+from promptuary.traffic.feedback.recording import (
+    WITHHELD,
+    FeedbackRecording,
+    join_feedback,
+    move_feedback,
+    settle_feedback,
+)
 from promptuary.traffic.redaction.text import redact_text
 from promptuary.traffic.tables import ObservationRow
 
@@ -134,3 +140,22 @@ def test_an_evaluation_without_a_score_from_0_to_1_is_not_counted(
     (item,) = api.get("/v1/feedback", headers=bearer("editor")).json()["items"]
     assert (item["value"], item["label"], item["comment"]) == (None, "fail", "rude")
     assert counts() == {}
+
+
+SECRETIVE = {"type": "text", "template": "Write to {{name}}", "variables": {"name": {"type": "string", "sensitive": True}}}
+
+
+def test_texts_on_a_prompt_with_sensitive_variables_are_withheld(
+    local: Any, database: Any, prompt: str, clock: ManualClock, recording: Any
+) -> None:
+    version = local.post(f"/v1/prompts/{prompt}/versions", json=SECRETIVE).json()["version"]
+    body = {"prompt": prompt, "version": version, "value": 0, "comment": "Ann called", "correction": "Dear Ann"}
+    sent = local.post("/v1/feedback", json=body).json()
+    assert (sent["comment"], sent["correction"], sent["redacted"]) == (WITHHELD, WITHHELD, 2)
+    event = _evaluation(clock(), response_id="chatcmpl-1", explanation="Ann is angry")
+    with database.write() as session:
+        record_evaluations(recording(session), [event])
+        join_feedback(recording(session), [add_call(session, clock(), version=version, response_id="chatcmpl-1")])
+    answer = local.get("/v1/feedback").text
+    assert "Ann" not in answer
+    assert answer.count(WITHHELD) == 3

@@ -243,6 +243,23 @@ def test_a_sensitive_value_is_stored_in_no_order_of_reports(
     assert traffic.hours()[0][0].prompt_id is not None
 
 
+def test_a_finish_reason_of_log_records_is_redacted_in_both_orders(traffic: Traffic) -> None:
+    for number, order in ((1, slice(None)), (2, slice(None, None, -1))):
+        messages = log(number, INPUT)
+        messages = replace(messages, log_contents=[replace(messages.log_contents[0], finish="ann@example.org")])
+        for reading in [calls(call(number, contents=CallContents())), messages][order]:
+            traffic.take(reading)
+            with traffic.intake.database.read() as session:
+                waiting = session.exec(select(LogContentsRow.finish)).all()
+            assert "ann@example.org" not in str([*waiting, *(row.details for row in traffic.rows())])
+
+
+def test_a_call_whose_sensitive_values_are_unknown_has_no_conversation(traffic: Traffic, private: PromptMark) -> None:
+    reported = replace(call(1, private, contents=CallContents(output="Hello")), conversation="Ann Meyer")
+    traffic.take(calls(reported))
+    assert "Ann Meyer" not in str(traffic.rows()[0])
+
+
 def test_messages_with_an_address_that_come_twice_are_stored_once(traffic: Traffic) -> None:
     traffic.take(calls(call(1, contents=INPUT)))
     traffic.take(log(1, replace(INPUT, output="Hello.")))

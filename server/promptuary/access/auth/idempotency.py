@@ -51,7 +51,7 @@ def replay_or_record(request: Request, unit: UnitOfWork) -> None:
     request_digest = _request_digest(request)
     stored_response = store.find_response(unit.session, project, _owned_key(unit.caller, key))
     if stored_response is None:
-        stored_response = _response_without_owner(unit, key, request_digest)
+        stored_response = _response_of_earlier_release(unit, key, request_digest)
     if stored_response is None:
         request.state.store_response = lambda status, body, etag: store.add_response(
             unit.session,
@@ -85,17 +85,25 @@ def complete_stored_response(request: Request, caller: Caller, body: str) -> Non
 
 
 def _owned_key(caller: Caller, key: str) -> str:
-    """Return the name under which a response is stored: no other caller gets it."""
-    return f"{_owner(caller)}/{key}"
+    """Return the name under which a response is stored: no other caller gets it, and it has nothing of the key's text.
+
+    Applications make keys of what they have, such as a customer's address.
+    """
+    owner = _owner(caller)
+    return f"{owner}/sha256:{hashlib.sha256(f'{owner}/{key}'.encode()).hexdigest()}"
 
 
 def _owner(caller: Caller) -> str:
     return caller.credential_id or LOCAL_OWNER
 
 
-def _response_without_owner(unit: UnitOfWork, key: str, request_digest: str) -> StoredResponse | None:
-    """Return the response to the same request that a release before 0.5.0 stored; it did not store who wrote."""
-    response = store.find_response(unit.session, unit.caller.project, key)
+def _response_of_earlier_release(unit: UnitOfWork, key: str, request_digest: str) -> StoredResponse | None:
+    """Return the response that an earlier release stored under the key itself; one before 0.5.0 did not store who wrote."""
+    session, project = unit.session, unit.caller.project
+    owned = store.find_response(session, project, f"{_owner(unit.caller)}/{key}")
+    if owned is not None:
+        return owned
+    response = store.find_response(session, project, key)
     return response if response and response.owner is None and response.request_digest == request_digest else None
 
 

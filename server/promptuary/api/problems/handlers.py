@@ -18,9 +18,12 @@ from promptuary.core.wire import ERRORS_LIMIT
 from promptuary.prompt.errors import FieldError, Invalid, PromptuaryError
 from promptuary.prompt.validation_errors import MESSAGES
 from promptuary.traffic.otlp.failure import PROTOBUF_TYPE, failure_response
+from promptuary.traffic.redaction.text import redact_text
 
 log = structlog.get_logger(__name__)
 
+SENDERS_PATHS = ("/v1/observations", "/v1/feedback", "/v1/otlp/", "/v1/traffic", "/api/public/otel/")
+"""Where applications send people's data: an error names what is wrong, such as an unknown member, without such data."""
 BASIC = 'Basic realm="Promptuary", Bearer'
 OTLP_PATHS = ("/v1/otlp/v1/", "/api/public/otel/v1/")
 _PLAIN = {
@@ -42,8 +45,14 @@ def problem_response(
     if len(field_errors) > ERRORS_LIMIT:
         detail = f"{detail}; the first {ERRORS_LIMIT} errors are listed"
         field_errors = field_errors[:ERRORS_LIMIT]
+    if path.startswith(SENDERS_PATHS):
+        detail, field_errors = redact_text(detail)[0], [_redacted(field_error) for field_error in field_errors]
     problem = format_problem(status, code, detail, path=path, field_errors=field_errors)
     return Response(problem.body, problem.status, dict(headers or {}), media_type=problem.media_type)
+
+
+def _redacted(field_error: FieldError) -> FieldError:
+    return FieldError(redact_text(field_error.path)[0], redact_text(field_error.message)[0])
 
 
 def error_response(error: PromptuaryError, path: str = "") -> Response:
@@ -70,7 +79,7 @@ def _in_protobuf(request: Request, response: Response, message: str) -> Response
     if media_type != PROTOBUF_TYPE or not request.scope["path"].startswith(OTLP_PATHS):
         return response
     headers = {name: value for name, value in response.headers.items() if name in ("retry-after", "www-authenticate")}
-    return Response(failure_response(message), response.status_code, headers, media_type=PROTOBUF_TYPE)
+    return Response(failure_response(redact_text(message)[0]), response.status_code, headers, media_type=PROTOBUF_TYPE)
 
 
 async def _handle_invalid_request(request: Request, error: Exception) -> Response:
@@ -116,7 +125,8 @@ def _allowed_methods(request: Request) -> list[str]:
 
 async def _handle_unexpected_error(request: Request, error: Exception) -> Response:
     """Build a response without a traceback; the traceback is in the log."""
-    log.error("unexpected error", method=request.method, path=request.url.path, exc_info=error)
+    path = redact_text(request.url.path)[0]
+    log.error("unexpected error", method=request.method, path=path, exc_info=error)
     detail = "something failed in the server; its log has the error"
     return _in_protobuf(request, problem_response(500, "internal_error", detail, path=request.scope["path"]), detail)
 

@@ -2,10 +2,11 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from promptuary.core.database import Session
+from promptuary.traffic.calls.sensitive_names import SensitiveNames
 from promptuary.traffic.counters.counts import FeedbackCounts, SeriesKey
 from promptuary.traffic.counters.store import SeriesHour, add_feedback_counts, require_series
 from promptuary.traffic.feedback import store
@@ -20,6 +21,8 @@ from promptuary.traffic.feedback.feedback import (
 )
 
 RedactText = Callable[[str], tuple[str, int]]
+WITHHELD = "[withheld: the prompt has sensitive variables]"
+"""The comment or correction of a prompt with sensitive variables: their values are not stored, and not known here."""
 TEXT_LIMIT = 100_000
 """Characters of a comment or a correction; what is longer is refused at the API, and cut in events."""
 
@@ -34,6 +37,7 @@ class FeedbackRecording:
         now: the time.
         low_value: a value below it is low.
         redact: removes people's data from a text, and counts the passages.
+        sensitive: the variables that versions declare as sensitive.
     """
 
     session: Session
@@ -41,6 +45,7 @@ class FeedbackRecording:
     now: datetime
     low_value: float
     redact: RedactText
+    sensitive: SensitiveNames = field(default_factory=SensitiveNames)
 
 
 @dataclass(frozen=True)
@@ -82,7 +87,9 @@ def move_feedback(recording: FeedbackRecording, observation_ids: Collection[str]
     if not tied:
         return
     calls = {call.observation_id: call for call in store.calls_by_id(session, project, observation_ids)}
-    moved = _placed(recording, [_tied(item, calls.get(item.observation_id or "")) for item in tied], list(calls.values()))
+    moved = _placed(
+        recording, [_tied(recording, item, calls.get(item.observation_id or "")) for item in tied], list(calls.values())
+    )
     changes: list[tuple[Feedback | None, Feedback]] = [
         (before, after) for before, after in zip(tied, moved, strict=True) if before != after
     ]
@@ -112,7 +119,7 @@ def _record(recording: FeedbackRecording, items: Sequence[Feedback]) -> list[Rec
     session, project = recording.session, recording.project
     calls = store.find_calls(session, project, [item.reference for item in items])
     redacted = [_redacted(recording, item) for item in items]
-    tied = _placed(recording, [_tied(item, find_exactly(item.reference, calls)) for item in redacted], calls)
+    tied = _placed(recording, [_tied(recording, item, find_exactly(item.reference, calls)) for item in redacted], calls)
     added = store.add_feedback(session, project, tied)
     before = store.find_feedback(session, project, {item.id for item in tied} - added, lock=True)
     results: list[RecordedFeedback] = []
@@ -177,7 +184,7 @@ def _join(
         if call is None and with_outer_spans:
             call = find_inside(item.reference, known, is_around)
         if call is not None:
-            pairs.append((item, _tied(item, call)))
+            pairs.append((item, _tied(recording, item, call)))
     joined = _placed(recording, [item for _, item in pairs], known)
     for item in joined:
         store.update_feedback(session, project, item)
@@ -185,7 +192,18 @@ def _join(
     _count(recording, [(before, item) for (before, _), item in zip(pairs, joined, strict=True)])
 
 
-def _tied(item: Feedback, call: FeedbackCall | None) -> Feedback:
+def _tied(recording: FeedbackRecording, item: Feedback, call: FeedbackCall | None) -> Feedback:
+    """Return feedback with its call, and without texts that may quote the value of a sensitive variable."""
+    tied = _with_call(item, call)
+    names = recording.sensitive.of(recording.session, tied.prompt_id, tied.version)
+    has_texts = {tied.comment, tied.correction} - {"", None, WITHHELD}
+    if names == frozenset() or not has_texts:
+        return tied
+    correction = tied.correction and WITHHELD
+    return replace(tied, comment=tied.comment and WITHHELD, correction=correction, redacted=tied.redacted + len(has_texts))
+
+
+def _with_call(item: Feedback, call: FeedbackCall | None) -> Feedback:
     """Return feedback with its call; feedback that names another version than its call does stays without the call.
 
     Feedback that names no prompt takes the call's.

@@ -20,6 +20,7 @@ from promptuary.core.wire import NonEmptyText, RequestModel, ResponseModel, Time
 from promptuary.prompt.validation_errors import field_errors_from
 from promptuary.traffic.feedback.recording import TEXT_LIMIT
 from promptuary.traffic.feedback.service import FeedbackView, NewFeedback, RefusedFeedback
+from promptuary.traffic.redaction.text import redact_text
 
 ITEMS_LIMIT = 1000
 FeedbackId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,99}$")]
@@ -169,7 +170,8 @@ class RejectedFeedback(ResponseModel):
     @classmethod
     def of(cls, refused: RefusedFeedback) -> "RejectedFeedback":
         """Build the wire model."""
-        return cls(index=refused.index, id=refused.id, code=refused.error.code, message=refused.error.message)
+        message = redact_text(refused.error.message)[0]
+        return cls(index=refused.index, id=refused.id, code=refused.error.code, message=message)
 
     @classmethod
     def unusable(cls, index: int, item: UnusableItem) -> "RejectedFeedback":

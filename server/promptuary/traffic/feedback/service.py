@@ -65,7 +65,7 @@ class FeedbackView:
 
 @dataclass(frozen=True)
 class RefusedFeedback:
-    """Feedback of a list that is not stored."""
+    """Feedback of a list that is not stored; its id is as it would be stored."""
 
     index: int
     id: str | None
@@ -146,7 +146,7 @@ class FeedbackService:
                 versions[key] = self._version_or_error(item)
             version = versions[key]
             if isinstance(version, PromptuaryError):
-                refused.append(RefusedFeedback(index, item.id, version))
+                refused.append(RefusedFeedback(index, item.id and stored_id(item.id, traffic.user_key), version))
             else:
                 accepted.append((index, self._feedback(item, version, traffic)))
         conflicts = self._conflicts([item for _, item in accepted])

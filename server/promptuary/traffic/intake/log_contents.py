@@ -79,6 +79,7 @@ def _change(taking: Taking, call: WaitingCall, joining: LogContents) -> dict[str
     if call.contents is None:
         return None
     stored = decode_contents(call.contents)
+    finish, in_finish = (None, 0) if joining.finish is None else taking.redactor.redact_text(joining.finish)
     if taking.sensitive.of(taking.session, call.prompt_id, call.version) == frozenset():
         added, removed = taking.redactor.redact(ModelCall(key="", at=call.at, contents=joining.contents))
         whole = join_contents(stored, added.contents)
@@ -86,13 +87,14 @@ def _change(taking: Taking, call: WaitingCall, joining: LogContents) -> dict[str
         return None  # the values of its sensitive variables are not known any more: no further message is stored
     else:
         whole, removed = CallContents(is_complete=False), 1
+    removed += in_finish
     taking.counts[SeriesHour(call.series_id, hour_of(call.at))].redacted += removed
     return {
         "of_id": call.id,
         "series_id": call.series_id,
         "prompt_id": call.prompt_id,
         "version": call.version,
-        "details": call.details if joining.finish is None else {"finish": joining.finish} | call.details,
+        "details": call.details if finish is None else {"finish": finish} | call.details,
         "contents": encode_contents(whole) if whole.is_complete else None,
         "redacted": call.redacted + removed,
         "is_replayable": call.is_replayable,
@@ -114,8 +116,9 @@ def _wait(taking: Taking, contents: Sequence[LogContents]) -> None:
     before = take_contents(taking.session, spans.keys())
     rows = []
     for span, each in spans.items():
-        cleaned, removed = taking.redactor.redact(ModelCall(key="", at=taking.now, contents=each.contents))
-        whole, finish = cleaned.contents, each.finish
+        reported = ModelCall(key="", at=taking.now, finish=each.finish, contents=each.contents)
+        cleaned, removed = taking.redactor.redact(reported)
+        whole, finish = cleaned.contents, cleaned.finish
         if span in before:
             whole = join_contents(decode_contents(before[span].contents), whole)
             finish, removed = before[span].finish or finish, before[span].redacted + removed

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from functools import cached_property
 
 from promptuary.core.database import Session
-from promptuary.registry.version_store import newest_sensitive_variables, sensitive_variables
 from promptuary.traffic.calls.model_call import CallStatus
+from promptuary.traffic.calls.sensitive_names import SensitiveNames
 from promptuary.traffic.counters.counts import SECONDS_OF_AN_HOUR, CallCounts
 from promptuary.traffic.counters.store import SeriesHour
 from promptuary.traffic.feedback.recording import FeedbackRecording
@@ -18,30 +18,6 @@ from promptuary.traffic.tables import Stratum
 
 _AHEAD = timedelta(minutes=10)
 """How far the clock of a program may be ahead; what it reports from later than that is counted as of now."""
-
-
-@dataclass
-class SensitiveNames:
-    """The variables that versions declare as sensitive, read once in a transaction: an erasure may come between two."""
-
-    _names: dict[tuple[int, int], frozenset[str]] = field(default_factory=dict)
-
-    def of(self, session: Session, prompt_id: int | None, version: int) -> frozenset[str] | None:
-        """Return the names; None for a version whose content was erased, of which nothing is known.
-
-        Where a call names no version that exists, they are those of the newest one.
-        """
-        if prompt_id is None:
-            return frozenset()
-        if not version:
-            return newest_sensitive_variables(session, prompt_id)
-        names = self._names.get((prompt_id, version))
-        if names is None:
-            declared = sensitive_variables(session, prompt_id, version)
-            if declared is None:
-                return None
-            names = self._names[prompt_id, version] = declared
-        return names
 
 
 @dataclass
@@ -79,7 +55,7 @@ class Taking:
     def feedback(self) -> FeedbackRecording:
         """What the recording of feedback needs in this transaction."""
         low_value = self.traffic.settings.low_value
-        return FeedbackRecording(self.session, self.project, self.now, low_value, self.redactor.redact_text)
+        return FeedbackRecording(self.session, self.project, self.now, low_value, self.redactor.redact_text, self.sensitive)
 
     def time_of(self, at: datetime) -> datetime:
         """Return the time at which a call counts: its own, or now for one from the future."""

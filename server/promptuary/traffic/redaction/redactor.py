@@ -27,7 +27,7 @@ class Redactor:
         """Return a call without people's data, and the number of passages that were removed.
 
         A prompt's sensitive variables are removed wherever their values stand. Where the report has no variables, their values
-        cannot be found in the messages and the answer, so that none of the contents is returned.
+        cannot be found in the messages and the answer, so that none of the contents is returned, and no conversation's id.
 
         Args:
             call: as it was reported.
@@ -35,10 +35,8 @@ class Redactor:
         """
         contents = call.contents
         if sensitive_names and contents.variables is None:
-            withheld = CallContents(is_complete=False)
-            return self._with_details(
-                replace(call, contents=withheld), redact=self.redact_text, count=int(_has_texts(contents))
-            )
+            withheld = replace(call, contents=CallContents(is_complete=False), conversation=None)
+            return self._with_details(withheld, redact=self.redact_text, count=int(_has_texts(contents)))
         redact, variables, count = self.redact_text, contents.variables, 0
         if sensitive_names and variables is not None:
             pattern = sensitive_pattern(variables, sensitive_names)
