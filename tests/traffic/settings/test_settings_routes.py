@@ -90,6 +90,13 @@ def test_a_wrong_change_is_refused_and_named(
     assert api.get(PATH, headers=headers).json()["effective"]["sample"] == 0.05
 
 
+def test_a_wrong_value_of_an_attribute_is_one_error_at_its_name(sqlite: Any, api: Any, bearer: Any, prompt: str) -> None:
+    refused = api.put(PATH, json={"rules": [RULE | {"attribute": {"tenant": [1]}}]}, headers=bearer("lead"))
+    (error,) = refused.json()["errors"]
+    assert error["path"] == "rules.0.attribute.tenant"
+    assert error["message"] == "must be a string or true or false or an integer or a number"
+
+
 def test_a_rule_has_the_version_or_the_label_that_it_names(sqlite: Any, api: Any, bearer: Any, prompt: str) -> None:
     headers = bearer("lead")
     assert api.put(f"/v1/prompts/{prompt}/labels/live", json={"version": 1, "reason": "why"}, headers=headers).is_success

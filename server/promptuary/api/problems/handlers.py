@@ -16,7 +16,7 @@ from promptuary.compat.error_format import LANGFUSE, MLFLOW, NO_SUCH_PATH, error
 from promptuary.core import errors
 from promptuary.core.wire import ERRORS_LIMIT
 from promptuary.prompt.errors import FieldError, Invalid, PromptuaryError
-from promptuary.prompt.validation_errors import MESSAGES
+from promptuary.prompt.validation_errors import join_type_errors
 from promptuary.traffic.otlp.failure import PROTOBUF_TYPE, failure_response
 from promptuary.traffic.redaction.text import redact_text
 
@@ -85,10 +85,9 @@ def _in_protobuf(request: Request, response: Response, message: str) -> Response
 async def _handle_invalid_request(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     field_errors = []
-    for detail in error.errors()[: ERRORS_LIMIT + 1]:
-        parts = [str(part) for part in detail["loc"] if not str(part).startswith("<") and part != "[key]"]
+    for location, message in join_type_errors(error.errors())[: ERRORS_LIMIT + 1]:
+        parts = [str(part) for part in location if not str(part).startswith("<") and part != "[key]"]
         where = parts[1:] if parts and parts[0] == "body" else parts[1:2]
-        message = MESSAGES.get(detail["type"]) or str(detail["msg"]).removeprefix("Value error, ")
         field_errors.append(FieldError(".".join(where), message))
     detail = "the request has fields that are not accepted"
     return problem_response(422, errors.InvalidRequest.code, detail, path=request.scope["path"], field_errors=field_errors)

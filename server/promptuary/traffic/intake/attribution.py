@@ -120,7 +120,7 @@ def _with_prompt(call: ModelCall, stated: StatedPrompt) -> ModelCall:
     contents = call.contents
     if contents.variables is None and stated.variables is not None:
         contents = replace(contents, variables=stated.variables.values)
-    attribution = stated.attribution if call.attribution is None else call.attribution
+    attribution = stated.attribution if call.prompt is None and call.attribution is None else call.attribution
     if (stated.mark, attribution) == (call.prompt, call.attribution) and contents is call.contents:
         return call
     return replace(call, prompt=stated.mark, attribution=attribution, contents=contents)
