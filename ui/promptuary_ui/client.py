@@ -101,6 +101,10 @@ class Api:
         """End all of the caller's own sessions at once."""
         self._call("DELETE", "/v1/sessions")
 
+    def release_claims(self) -> None:
+        """Release the caller's live claims in all queues, so that others get the items at once."""
+        self._call("POST", "/v1/claims/release")
+
     def queues(self) -> list[Queue]:
         """List every queue by name."""
         return list(self._all(Queue, "/v1/queues"))

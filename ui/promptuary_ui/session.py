@@ -75,19 +75,26 @@ def set_app_pages(pages: Mapping[str, Any]) -> None:
 
 
 def sign_out() -> None:
-    """End the session, in every tab and wherever else its token is, and forget what this tab knows.
+    """Release what is claimed, end the session in every tab and wherever else its token is, and forget what this tab knows.
 
     Raises:
         ApiError: when the API does not respond; the session is open then.
     """
     session_id = (token() or "").split("_")[1:2]
     try:
+        release_claims()
         api().end_session(*session_id)
     except ApiError as error:
         if not (error.unauthenticated or error.status == 404):
             raise
     st.session_state.clear()
     st.session_state[SIGNED_OUT] = True
+
+
+def release_claims() -> None:
+    """Release what the caller has claimed, so that others get the items before the leases end."""
+    if has_scope("review:decide"):
+        api().release_claims()
 
 
 def has_signed_out() -> bool:

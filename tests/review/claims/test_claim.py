@@ -163,6 +163,34 @@ def test_a_decision_that_the_queue_does_not_have_is_refused(
     ]
 
 
+def test_a_release_of_all_claims_frees_those_of_every_queue(
+    database: Any, reviews_as: ReviewsAs, create_filled_queue: CreateFilledQueue
+) -> None:
+    for queue in ("triage", "answers"):
+        create_filled_queue(queue, 2)
+        first = claim_next(reviews_as, "ann", queue)
+        assert first is not None
+        with reviews_as("ann") as reviews:
+            reviews.claims.claim(queue, first.id)
+    with reviews_as("ann") as reviews:
+        reviews.claims.release_all()
+        reviews.claims.release_all()  # with nothing claimed it changes nothing
+    for queue in ("triage", "answers"):
+        again = claim_next(reviews_as, "ben", queue)
+        assert again is not None
+        assert again.item.source == "item-0"
+
+
+def test_a_release_of_all_claims_leaves_those_of_others(
+    database: Any, reviews_as: ReviewsAs, create_filled_queue: CreateFilledQueue
+) -> None:
+    create_filled_queue("triage", 2)
+    claim = claim_item(reviews_as, "ben")
+    with reviews_as("ann") as reviews:
+        reviews.claims.release_all()
+    submit(reviews_as, "ben", claim)
+
+
 @pytest.mark.parametrize("action", ["submit", "save_draft", "skip", "defer", "release", "heartbeat", "live_claim"])
 def test_another_reviewers_claim_is_not_found(
     sqlite: Any, reviews_as: ReviewsAs, create_filled_queue: CreateFilledQueue, action: str

@@ -46,4 +46,5 @@ def _end(session_id: str) -> None:
 
 
 def _end_all() -> None:
+    session.release_claims()
     session.api().end_sessions()

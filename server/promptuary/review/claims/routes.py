@@ -76,6 +76,12 @@ def release(claim_id: ClaimId, unit: Annotated[UnitOfWork, authorize(Scope.REVIE
     ClaimService(unit).release(claim_id)
 
 
+@router.post("/claims/release", status_code=204)
+def release_all(unit: Annotated[UnitOfWork, authorize(Scope.REVIEW_DECIDE)]) -> None:
+    """Release the caller's live claims in all queues, as a sign-out does; what they entered stays for their next claim."""
+    ClaimService(unit).release_all()
+
+
 @router.post("/claims/{id}/heartbeat")
 def heartbeat(claim_id: ClaimId, unit: Annotated[UnitOfWork, authorize(Scope.REVIEW_DECIDE)]) -> HeartbeatOut:
     """Extend the lease from now."""

@@ -117,6 +117,17 @@ class ClaimService:
         """Release the item, as if it had never been claimed. Raises the errors of `live_claim`."""
         self._end(claim_id, ClaimState.RELEASED)
 
+    def release_all(self) -> None:
+        """Release the caller's live claims in all queues of the project.
+
+        All queues are locked, in the order of their names, before the first audit entry locks the project.
+        """
+        session, caller, now = self.unit.session, self.unit.caller, self.unit.clock()
+        names = store.list_claimed_queues(session, caller.project, caller.identities, now)
+        for queue in [QueueService(self.unit).find(name, lock=True) for name in names]:
+            for claim in store.list_live_claims(session, queue, caller.identities, now):
+                self._record_end(claim, queue, ClaimState.RELEASED)
+
     def heartbeat(self, claim_id: str) -> Claim:
         """Extend the lease from now, without an audit entry, since nothing is decided. Raises the errors of `live_claim`."""
         claim, _ = self.lock_claim(claim_id)

@@ -70,6 +70,18 @@ def list_live_claims(session: Session, queue: Queue, reviewer: Sequence[str], no
     return claims
 
 
+def list_claimed_queues(session: Session, project: int, reviewer: Sequence[str], now: datetime) -> list[str]:
+    """List the names of the project's queues in which the reviewer has live claims, in order."""
+    query = (
+        select(QueueRow.name)
+        .join(ItemRow, col(ItemRow.queue_id) == col(QueueRow.id))
+        .join(ClaimRow, col(ClaimRow.item_id) == col(ItemRow.id))
+        .where(QueueRow.project_id == project, col(ClaimRow.reviewer).in_(reviewer))
+        .where(ClaimRow.state == ClaimState.LEASED, ClaimRow.lease_until > now)
+    )
+    return list(session.exec(query.distinct().order_by(col(QueueRow.name))))
+
+
 def find_claim(session: Session, project: int, reviewer: Sequence[str], claim_id: str) -> Claim | None:
     """Return one of the reviewer's own claims in any state, or None."""
     query = _claim_query().where(QueueRow.project_id == project, ClaimRow.id == claim_id, col(ClaimRow.reviewer).in_(reviewer))
