@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlmodel import select
 
-from factories.otlp_captures import captures
+from factories.otlp_captures import KEPT_FOR_YEARS, captures
 from factories.served_process import ServedProcess, served_process
 from promptuary.core.database import Database
 from promptuary.traffic.calls.contents_codec import decode_contents
@@ -22,7 +22,8 @@ PROMPT = {"type": "text", "format": "mustache", "template": "Sort this ticket: {
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedProcess]:
     folder = tmp_path_factory.mktemp("captures")
-    with served_process(folder, PROMPTUARY_TRAFFIC_SAMPLE="1", PROMPTUARY_TRAFFIC_KEEP="all") as server:
+    settings = {"PROMPTUARY_TRAFFIC_SAMPLE": "1", "PROMPTUARY_TRAFFIC_KEEP": "all", **KEPT_FOR_YEARS}
+    with served_process(folder, **settings) as server:
         server.client.post("/v1/prompts/support.triage/versions", json=PROMPT).raise_for_status()
         yield server
 

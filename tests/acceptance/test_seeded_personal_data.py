@@ -16,6 +16,7 @@ from sqlalchemy import inspect, text
 from sqlmodel import col, func, select
 
 from factories.databases import Postgres, file_bytes
+from factories.otlp_captures import KEPT_FOR_YEARS
 from factories.otlp_requests import attributes, chat, in_protobuf, logs, request
 from factories.seeded_data import (
     SENSITIVE,
@@ -330,6 +331,7 @@ def test_personal_data_that_is_sent_is_nowhere_afterwards(
         "PROMPTUARY_TRAFFIC_SAMPLE": "1",
         "PROMPTUARY_TRAFFIC_KEEP": "all",
         "PROMPTUARY_TRAFFIC_WAIT": "2",
+        **KEPT_FOR_YEARS,
     }
     database = Database(empty_url)
     with served_process(tmp_path, **variables) as server:

@@ -9,6 +9,8 @@ from zipfile import ZipFile
 from paths import ROOT
 
 CAPTURES = ROOT / "tests" / "golden" / "otlp" / "captures.zip"
+KEPT_FOR_YEARS = {"PROMPTUARY_TRAFFIC_DAYS": "36500", "PROMPTUARY_TRAFFIC_COUNTER_DAYS": "36500"}
+"""Settings of a server that takes the captures whenever a test runs: their calls have the dates of their recording."""
 
 
 @dataclass(frozen=True)
