@@ -169,7 +169,9 @@ def test_a_small_body_that_decompresses_beyond_the_limit_is_refused(api: Any, ap
     assert (response.status_code, response.json()["code"]) == (413, "body_too_large")
 
 
-@pytest.mark.parametrize("body", [b"no gzip", gzip.compress(b"{}")[:-4], gzip.compress(b"{}") + b"more"])
+@pytest.mark.parametrize(
+    "body", [b"no gzip", gzip.compress(b"{}")[:-4], gzip.compress(b"{}") + b"more"], ids=["none", "cut", "continued"]
+)
 def test_a_body_that_is_not_one_whole_gzip_is_refused(api: Any, sender: dict[str, str], body: bytes) -> None:
     response = api.post("/v1/otlp/v1/traces", headers=sender | JSON | {"Content-Encoding": "gzip"}, content=body)
     assert (response.status_code, response.json()["code"]) == (400, "malformed_body")
