@@ -18,7 +18,7 @@ JUDGE = {
     "kappa": {"value": 0.5, "low": 0.25, "high": 0.75},
     "ac1": {"value": None, "reason": "undefined: no variation"},
 }
-CORRECTIONS = {
+CORRECTIONS: dict[str, Any] = {
     "decided": "inconclusive",
     "verdict": "pass",
     "judges": [JUDGE],
@@ -52,10 +52,19 @@ def test_a_judges_figures_stand_beside_the_corrected_ones(open_page: Any, page_t
     page = open_page("runs", run=RUN)
     text = page_text(page).replace("\\", "")
     assert "rubric by local:m: compared with 60 labels of people, sensitivity 0.750" in text
-    assert "κ 0.500 (0.250 to 0.750), AC1 undefined: no variation, 4 labels tuned the judge" in text
+    assert "κ 0.500 [0.250, 0.750], AC1 undefined: no variation, 4 labels tuned the judge" in text
     assert "lead to the verdict pass; run the suite again" in text
     table = next(each.value for each in page.dataframe if "judge alone" in each.value.columns)
     assert table["judge alone"].tolist() == ["0.750  [0.625, 0.875]"] * 2
     assert table["corrected"].tolist() == ["0.500  [0.375, 0.625]", "not known"]
     assert table["halved by"].tolist() == ["240 more", "not known"]
-    assert table["note"].tolist() == ["", "3 outputs are labelled; 27 labels needed"]
+    assert "rubric, v1: 3 outputs are labelled; 27 labels needed" in text
+
+
+def test_labels_that_cannot_halve_the_interval_are_named(open_page: Any, responses: dict[str, Any]) -> None:
+    first, second = CORRECTIONS["corrections"]
+    path = f"/v1/runs/{RUN}/corrections"
+    responses[path] = {**CORRECTIONS, "corrections": [{**first, "labels_to_halve": None}, second]}
+    page = open_page("runs", run=RUN)
+    table = next(each.value for each in page.dataframe if "judge alone" in each.value.columns)
+    assert table["halved by"].tolist() == ["labels of all cases would not halve the interval", "not known"]

@@ -30,6 +30,7 @@ def test_what_is_not_known_is_not_shown_as_a_number() -> None:
         number_format.format_p_value(None),
     ] == [""] * 4
     assert number_format.format_interval(None) == "not known"
+    assert number_format.format_score(-0.0001) == "0.000"
 
 
 def test_times_and_chances() -> None:

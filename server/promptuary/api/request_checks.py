@@ -91,7 +91,8 @@ def _check_path(scope: Scope) -> None:
     may_have_slashes = raw_path.startswith(ENCODED_SLASH) or _DOCUMENT.match(raw_path)
     if b"%2f" in raw_path.lower() and not may_have_slashes:
         raise InvalidPath(
-            "the path has `%2F`, a slash inside a name: names have none, and dots group them, as in support.triage"
+            "a name has letters, digits, `_`, `.` and `-`, and no slash: the path has `%2F`, a slash inside a name; "
+            "group names with dots, as in support.triage"
         )
     if refused_character(scope["path"]):
         raise InvalidPath("the path has a NUL, or bytes that are not UTF-8; send names percent-encoded")

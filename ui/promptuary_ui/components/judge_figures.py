@@ -3,7 +3,7 @@
 import streamlit as st
 
 from promptuary_ui import session
-from promptuary_ui.components.number_format import UNKNOWN, format_count, format_interval
+from promptuary_ui.components.number_format import UNKNOWN, format_count, format_interval, format_score
 from promptuary_ui.components.text import escape_markdown
 from promptuary_ui.wire.judges import AgreementFigures, CorrectionFigures, Corrections, JudgeFigures
 
@@ -28,6 +28,7 @@ def show(corrections: Corrections) -> None:
         )
     if corrections.corrections:
         st.dataframe([_row(correction) for correction in corrections.corrections], hide_index=True, width="stretch")
+        _show_notes(corrections)
         st.caption(
             "The judge alone has the judge's bias; the corrected figure is that of people, from labels of a random part. "
             "Effective labels are those that give the same interval without a judge."
@@ -58,8 +59,7 @@ def describe_judge(judge: JudgeFigures) -> str:
 
 def _row(correction: CorrectionFigures) -> dict[str, str]:
     signed = correction.baseline is not None
-    missing = f"; {correction.missing} labels needed" if correction.missing else ""
-    effective, halving = correction.effective_labels, correction.labels_to_halve
+    effective = correction.effective_labels
     return {
         "metric": correction.metric,
         "of": f"{correction.variant} − {correction.baseline}" if signed else correction.variant,
@@ -67,14 +67,30 @@ def _row(correction: CorrectionFigures) -> dict[str, str]:
         "corrected": format_interval(correction.corrected, signed=signed),
         "labels": format_count(correction.labels),
         "effective labels": UNKNOWN if effective is None else format_count(round(effective)),
-        "halved by": UNKNOWN if halving is None else f"{format_count(halving)} more",
-        "note": f"{correction.reason or ''}{missing}",
+        "halved by": _halving(correction),
     }
+
+
+def _halving(correction: CorrectionFigures) -> str:
+    """Return what halves the corrected interval, in the words of the run's report; not known without that interval."""
+    if correction.corrected is None:
+        return UNKNOWN
+    halving = correction.labels_to_halve
+    return f"{format_count(halving)} more" if halving else "labels of all cases would not halve the interval"
+
+
+def _show_notes(corrections: Corrections) -> None:
+    """Show why a figure has no correction, below the table, where a long sentence wraps."""
+    for correction in corrections.corrections:
+        missing = f"{correction.missing} labels needed" if correction.missing else ""
+        note = "; ".join(part for part in (correction.reason, missing) if part)
+        if note:
+            st.caption(escape_markdown(f"{correction.metric}, {_row(correction)['of']}: {note}"))
 
 
 def format_agreement(figures: AgreementFigures) -> str:
     """Format a coefficient with its interval, or the reason why it is undefined."""
     if figures.value is None:
         return figures.reason or UNKNOWN
-    bounds = "" if figures.low is None or figures.high is None else f" ({figures.low:.3f} to {figures.high:.3f})"
-    return f"{figures.value:.3f}{bounds}"
+    bounds = "" if figures.low is None or figures.high is None else f"  [{format_score(figures.low)}, {format_score(figures.high)}]"
+    return f"{format_score(figures.value)}{bounds}"

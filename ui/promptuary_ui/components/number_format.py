@@ -9,7 +9,7 @@ UNKNOWN = "not known"
 
 def format_score(value: float, *, signed: bool = False) -> str:
     """Format a score or a difference of scores with three decimals."""
-    return format(value, "+.3f" if signed else ".3f").replace("-", "−")
+    return format(value, "+.3f" if signed else "z.3f").replace("-", "−")
 
 
 def format_interval(interval: IntervalFigures | None, *, signed: bool = False) -> str:
