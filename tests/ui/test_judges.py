@@ -75,7 +75,7 @@ def test_each_judge_has_its_licence_its_errors_and_its_agreement(open_page: Any,
         assert words in text
     for words in ("rubric 1234abcd", "passes from 0.5", "suites: support", "tickets, version 2, 150 of them", "slice"):
         assert words in text
-    for words in ("0.750  [0.625, 0.875]", "no label of this kind", "0.500 (0.250 to 0.750)", "undefined: no variation"):
+    for words in ("0.750  [0.625, 0.875]", "no label of this kind", "0.500  [0.250, 0.750]", "undefined: no variation"):
         assert words in table
     assert [row.split() for row in table.splitlines() if "by people" in row][0:2] == [
         ["0", "passed", "by", "people", "30", "3"],

@@ -92,5 +92,7 @@ def format_agreement(figures: AgreementFigures) -> str:
     """Format a coefficient with its interval, or the reason why it is undefined."""
     if figures.value is None:
         return figures.reason or UNKNOWN
-    bounds = "" if figures.low is None or figures.high is None else f"  [{format_score(figures.low)}, {format_score(figures.high)}]"
+    bounds = (
+        "" if figures.low is None or figures.high is None else f"  [{format_score(figures.low)}, {format_score(figures.high)}]"
+    )
     return f"{format_score(figures.value)}{bounds}"
