@@ -71,6 +71,36 @@ def test_passwords_are_removed_where_they_are_named() -> None:
     assert not any(secret in text for secret in ("hunter2", "abcd1234", "s3cret", "abcdefghijklmnop"))
 
 
+@pytest.mark.parametrize(
+    "around",
+    [
+        "'{}'",
+        "`{}`",
+        "*{}*",
+        "name='{}'",
+        "- {}",
+        "|{}|",
+        "l'adresse '{}'.",
+        "\\u0027{}\\u0027",
+        "one\\n{}\\ntwo",
+        "%27{}%27",
+        "&#39;{}&#39;",
+    ],
+)
+@pytest.mark.parametrize(
+    "address", ["anna.berg@example.org", "o'brien@example.org", "j\u00f6rg+shop@example.org", "_x1@example.org"]
+)
+def test_quotes_and_signs_around_an_address_stay(around: str, address: str) -> None:
+    assert redact_text(around.format(address)) == (around.format("[redacted: e-mail]"), 1)
+
+
+@pytest.mark.parametrize(
+    "address", ["!#@example.org", "anna-@example.org", "anna+@example.org", "b-anna=example.org@lists.example.org"]
+)
+def test_unusual_addresses_are_removed(address: str) -> None:
+    assert redact_text(f"Write to {address}.") == ("Write to [redacted: e-mail].", 1)
+
+
 def test_numbers_beside_each_other_are_each_removed() -> None:
     text, count = redact_text("DE89370400440532013000 GB29NWBK60161331926819 then 4111111111111111 5500000000000004")
     assert (text, count) == ("[redacted: IBAN] [redacted: IBAN] then [redacted: card] [redacted: card]", 4)

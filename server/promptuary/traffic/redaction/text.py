@@ -14,13 +14,27 @@ from promptuary.traffic.redaction.readable_text import ReadableText, read_text
 
 _AT = r"(?:@|%40|\\u0040|&#64;|\x{ff20})"
 _DOT = r"(?:[.\x{ff0e}]| ?[\[({<](?i:dot)[\])}>] ?)"
+_WORD = r"[\pL\pN_]"
+_SIGNS = r".!#$%&*+/=?^`{|}~\-"
+_PART = _WORD + r"(?:[\pL\pN_" + _SIGNS + "]*" + _WORD + ")?"
+_ESCAPE = r"\\+(?:u[0-9A-Fa-f]{4}|x[0-9A-Fa-f]{2}|[bfnrt])|(?:%(?:25)*[0-9A-Fa-f]{2})+"
 _EMAIL = re2.compile(
-    r"[\pL\pN_.!#$%&'*+/=?^`{|}~-]+(?:"
+    "(?:" + _ESCAPE + ")?"  # of a quote or an end of line before the address; what it stands for, the readable text has
+    "((?:"
+    + _PART
+    + "(?:'"
+    + _PART
+    + ")*["
+    + _SIGNS
+    + "]*|["
+    + _SIGNS
+    + "']+)(?:"
     + _AT
     + r"| @ | ?[\[({<](?i:at)[\])}>] ?)(?:[\pL\pN][\pL\pN_-]*"
     + _DOT
-    + r")+\pL[\pL\pN_-]+"
+    + r")+\pL[\pL\pN_-]+)"
 )
+"""An address begins with a letter or a digit where it has one, so that quotes and other signs before it stay."""
 _HINT = re2.compile("|".join((_AT, r"(?i)[\[({<]at[\])}>]", numbers.HINT, credentials.HINT)))
 """Matches where any of the patterns could: most texts have none of them, and are read once instead of seven times."""
 
@@ -55,6 +69,6 @@ def _find_passages(text: str) -> Iterator[PersonalPassage]:
     if not _HINT.search(text):
         return
     for match in _EMAIL.finditer(text):
-        yield PersonalPassage(match.start(), match.end(), PassageType.EMAIL)
+        yield PersonalPassage(match.start(1), match.end(1), PassageType.EMAIL)
     yield from find_numbers(text)
     yield from find_credentials(text)
