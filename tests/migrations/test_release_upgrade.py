@@ -72,6 +72,7 @@ SINCE_0_3 = {
     "undo_seconds",
     "units",
     "unpaired",
+    "weight",
 }
 SINCE_0_2 = SINCE_0_3 | {
     "adjusted",
@@ -90,7 +91,7 @@ SINCE_0_2 = SINCE_0_3 | {
     "tokens_output",
 }
 SINCE_0_1 = SINCE_0_2 | {"archived_at", "includes", "split", "splits", "tags", "variant"}
-ADDED_SINCE: dict[str, set[str]] = {"0.1.0": SINCE_0_1, "0.2.0": SINCE_0_2, "0.3.0": SINCE_0_3 | {"seen_by_id"}}
+ADDED_SINCE: dict[str, set[str]] = {"0.1.0": SINCE_0_1, "0.2.0": SINCE_0_2, "0.3.0": SINCE_0_3 | {"effective", "seen_by_id"}}
 """The keys that later releases added to the responses."""
 DERIVED = "prompt_words"
 """The tables that an upgrade fills from the versions: the full-text index, which SQLite keeps in several."""

@@ -7,7 +7,7 @@ from sqlalchemy import inspect, text
 from promptuary.core.database import Database
 from promptuary.core.errors import PromptuaryError
 
-HEAD = "0028"
+HEAD = "0029"
 _POSTGRES_LOCK = 0x70726F6D
 
 

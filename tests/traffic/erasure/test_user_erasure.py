@@ -12,7 +12,7 @@ from sqlmodel import select
 from factories.databases import file_bytes
 from factories.reported_calls import call, calls
 from promptuary.core.database import Database
-from promptuary.review.tables import ItemRow, QueueRow
+from promptuary.review.tables import AdjudicationRow, ClaimRow, DecisionRow, GoldCaseRow, ItemRow, QueueRow, SchemaRow
 from promptuary.traffic.calls.model_call import CallContents, CallMessage
 from promptuary.traffic.intake.intake import TrafficIntake
 from promptuary.traffic.tables import FeedbackRow, LogContentsRow, ObservationRow, OnlineScoreRow
@@ -22,6 +22,31 @@ WORDS = "Zwiebelkuchen"
 PATH = "/v1/observations/erase"
 WHY = {"user": USER, "reason": f"{USER} asked for it, mail bob@example.org"}
 AT = datetime(2026, 3, 2, 12, tzinfo=UTC)
+
+
+def add_review_texts(session: Any, queue: int, item: str, word: str) -> None:
+    """Store a decision, a draft, adjudications and a gold case on an item, each with a text and a choice."""
+    kinds = {"why": "text", "words": "tags", "part": "spans", "kind": "choice"}
+    options = {"words": ["rude"], "kind": ["a", "b"]}
+    fields = [
+        {"name": name, "type": kind, "title": name, "required": False, "options": options.get(name)}
+        for name, kind in kinds.items()
+    ]
+    session.add(SchemaRow(queue_id=queue, number=1, fields=fields, examples=[], created_by="lead", created_at=AT))
+    claim: dict[str, Any] = {"item_id": item, "reviewer": "ann", "nonce": "n", "lease_until": AT, "created_at": AT}
+    session.add(ClaimRow(id=f"c-{item}", state="submitted", **claim))
+    session.add(ClaimRow(id=f"d-{item}", state="leased", draft={"comment": word}, **claim))
+    session.flush()
+    labels = {"why": word, "words": ["rude", word], "part": [{"start": 0, "end": 2}], "kind": "a"}
+    texts: dict[str, Any] = {"comment": word, "correction": word, "labels": labels, "schema_number": 1}
+    session.add(
+        DecisionRow(queue_id=queue, item_id=item, claim_id=f"c-{item}", reviewer="ann", decision="good", at=AT, **texts)
+    )
+    for field, value in (("decision", "good"), ("why", word), ("words", ["rude", word])):
+        settled = {"item_id": item, "field": field, "value": value, "reason": word}
+        session.add(AdjudicationRow(**settled, adjudicator="lead", schema_number=1, at=AT))
+    gold: dict[str, Any] = {"dataset": "g", "dataset_version": 1, "case_id": item, "item_id": item, "reason": word}
+    session.add(GoldCaseRow(project_id=1, reviewer="ann", accepted_by="lead", accepted_at=AT, **gold))
 
 
 @pytest.fixture
@@ -45,6 +70,8 @@ def stored(local: Any, opened_database: Database, clock: Any, settings: Any) -> 
             session.flush()
             payload = {"input": {"ticket": word}, "output": word, "case": row.id, "messages": [word], "observation": row.id}
             session.add(ItemRow(id=row.id, queue_id=queue.id or 0, source=row.id, place=1, payload=payload, created_at=AT))
+            session.flush()
+            add_review_texts(session, queue.id or 0, row.id, word)
     return opened_database
 
 
@@ -61,7 +88,7 @@ def test_a_user_is_erased_with_what_was_made_of_their_calls(local: Any, stored: 
     assert erased.status_code == 200, erased.text
     body = erased.json()
     expected = {"calls": 1, "feedback": 3, "online_scores": 1, "review_items": 1, "results": 0, "stored_responses": 0}
-    expected |= {"cases": 0, "cached_responses": 0}
+    expected |= {"cases": 0, "review_texts": 5, "cached_responses": 0}
     assert body["removed"] == expected
     assert body["storage"]["scrubbed"] is True
     texts = stored_texts(stored)
@@ -74,6 +101,38 @@ def test_a_user_is_erased_with_what_was_made_of_their_calls(local: Any, stored: 
     again = local.post(PATH, json=WHY).json()
     assert again["removed"]["calls"] == again["removed"]["review_items"] == 0
     assert again["user_hash"] == body["user_hash"]
+
+
+@pytest.mark.usefixtures("database")
+def test_the_texts_of_reviewers_go_and_their_choices_stay(local: Any, stored: Database) -> None:
+    assert local.post(PATH, json=WHY).json()["removed"]["review_texts"] == 5
+    with stored.read() as session:
+        mine, others = sorted(session.exec(select(DecisionRow)).all(), key=lambda row: len(row.comment))
+        assert (mine.decision, mine.reviewer, mine.comment, mine.correction) == ("good", "ann", "", None)
+        assert mine.labels == {"words": ["rude"], "part": [{"start": 0, "end": 2}], "kind": "a"}
+        assert others.labels is not None
+        assert others.labels["why"] == others.correction == "Apfelstrudel"
+        settled = session.exec(select(AdjudicationRow).where(AdjudicationRow.item_id == mine.item_id)).all()
+        assert [(row.value, row.reason) for row in settled] == [("good", ""), (None, ""), (["rude"], "")]
+    assert local.post(PATH, json=WHY).json()["removed"]["review_texts"] == 0
+
+
+@pytest.mark.usefixtures("database")
+def test_the_database_itself_refuses_any_other_change_of_what_reviewers_decided(stored: Database) -> None:
+    changes = {
+        "decision": (
+            "comment = 'x'",
+            "correction = 'x'",
+            "decision = 'bad'",
+            "reviewer = 'ben'",
+            """labels = '{"kind": "b"}'""",
+        ),
+        "adjudication": ("reason = 'x'", """value = '"bad"'""", "adjudicator = 'ben'"),
+        "gold_case": ("reason = 'x'", "accepted_by = 'ben'"),
+    }
+    for table, column in ((table, column) for table, columns in changes.items() for column in columns):
+        with pytest.raises(DBAPIError, match="append-only"), stored.write() as session:
+            session.execute(text(f"UPDATE {table} SET {column}"))
 
 
 @pytest.mark.usefixtures("stored")

@@ -235,8 +235,8 @@ def erase_items(session: Session, project: int, prompt: str, version: int) -> in
 
 def erase_case_items(
     session: Session, project: int, cases: Collection[str], of_runs: Mapping[str, Collection[str]] | None = None
-) -> int:
-    """Clear the contents of the items that were made of some cases or calls; return how many were not erased before.
+) -> dict[str, bool]:
+    """Clear the contents of the items that were made of some cases or calls; return by id whether they were erased before.
 
     Args:
         session: in a transaction that writes.
@@ -246,7 +246,7 @@ def erase_case_items(
     """
     ids, of_runs = frozenset(cases), of_runs or {}
     if not ids and not of_runs:
-        return 0
+        return {}
     queues = select(QueueRow.id).where(QueueRow.project_id == project)
     names = (ItemRow.payload["case"].as_string(), ItemRow.payload["observation"].as_string())
     is_erased = and_(ItemRow.payload["erased"].as_boolean(), ItemRow.payload["input"].as_string().is_(None))
@@ -266,7 +266,7 @@ def erase_case_items(
         session.exec(update(ClaimRow).where(col(ClaimRow.item_id) == item).values(draft=None, draft_at=None))
         session.add(row)
     session.flush()
-    return sum(not erased for erased in items.values())
+    return items
 
 
 def _erased_case(body: dict[str, Any]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from promptuary.access.unit_of_work import UnitOfWork
 from promptuary.evaluation.datasets.user_case_store import CallOrigin, UserCase, erase_cases, find_user_cases
 from promptuary.evaluation.tracking.case_erasure import erase_in_runs
 from promptuary.models.calls.store import delete_responses
+from promptuary.review.labels.text_store import erase_item_texts
 from promptuary.review.queues.store import erase_case_items
 from promptuary.traffic.calls.user_hash import hash_user
 from promptuary.traffic.erasure import store
@@ -19,7 +20,7 @@ from promptuary.traffic.settings.store import require_project_traffic
 
 _REPLACED = '{"type": "urn:promptuary:problem:erased", "title": "Gone", "status": 410, "code": "erased", "detail": "erased"}'
 NO_NAME = "calls and feedback that were sent without this user's id cannot be found by it"
-REVIEWERS = "reviewers' comments, corrections, labels and reasons are kept as they were written, where there are any"
+REASONS = "the reasons of adjudications stay in the audit chain, where there are any; what else reviewers wrote is erased"
 EXPORTS = "exports and reports that were made before now, and edited cases that lost their call's name, cannot be found"
 COUNTERS = "counters stay: they are sums over calls, without ids or texts"
 BACKUPS = "this service keeps no list of backups: those that were made before now contain the user's calls"
@@ -62,17 +63,19 @@ def erase_user(unit: UnitOfWork, user: str, reason: str) -> UserErased:
     cases = find_user_cases(session, project, CallOrigin(calls, cluster))
     runs = erase_in_runs(unit, cases)
     cached = delete_responses(session, project, unit.clock() + timedelta(days=1)) if runs.results else 0
+    items = erase_case_items(session, project, calls, runs.cases)
     removed = {
         "cases": erase_cases(session, cases, cluster),
-        "review_items": erase_case_items(session, project, calls, runs.cases),
+        "review_items": sum(not erased for erased in items.values()),
+        "review_texts": erase_item_texts(session, items),
         "results": runs.results,
         "cached_responses": cached,
-        "stored_responses": access_store.replace_naming_responses(session, project, ids, 410, _REPLACED),
+        "stored_responses": access_store.replace_naming_responses(session, project, [*ids, *items], 410, _REPLACED),
         "feedback": store.delete_feedback(session, project, feedback),
         "online_scores": scores,
         "calls": store.delete_calls(session, calls),
     }
-    remaining = [*runs.remaining, *_file_copies(cases), REVIEWERS, EXPORTS, NO_NAME, COUNTERS, BACKUPS]
+    remaining = [*runs.remaining, *_file_copies(cases), REASONS, EXPORTS, NO_NAME, COUNTERS, BACKUPS]
     detail = {"user_hash": user_hash, "reason": _cleaned(reason, user), "removed": removed}
     audit.record_change(unit, "traffic.user_erased", "traffic", detail)
     return UserErased(user_hash, removed, remaining)
