@@ -71,7 +71,7 @@ NEEDED: list[tuple[str, Scope]] = [
     (r"POST /v1/schedules/{}/now", Scope.RUN_WRITE),
     (r"(PUT|POST|DELETE) /v1/schedules/{}(/(pause|resume))?", Scope.SCHEDULE_WRITE),
     (r"POST /v1/alerts/{}/seen", Scope.SCHEDULE_WRITE),
-    (r"\w+ /v1/claims/{}(/\w+)?", Scope.REVIEW_DECIDE),
+    (r"\w+ /v1/claims/(release|{}(/\w+)?)", Scope.REVIEW_DECIDE),
     (r"POST /v1/queues/{}/claims", Scope.REVIEW_DECIDE),
     (r"POST /v1/queues/{}/adjudications", Scope.REVIEW_ADJUDICATE),
     (r"GET /v1/queues/{}/position-bias", Scope.REVIEW_READ),  # without review:manage, of finished pairs
