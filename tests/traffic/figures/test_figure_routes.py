@@ -178,3 +178,10 @@ def test_another_project_sees_nothing_of_it(traffic: Traffic, api: Any, bearer: 
 def test_the_project_has_quantiles_where_they_are_wanted(traffic: Traffic, read: Read) -> None:
     assert read("/v1/traffic")["total"]["latency_ms"]["p50"] is None
     assert read("/v1/traffic", latency="true")["total"]["latency_ms"]["p50"] > 0
+
+
+@pytest.mark.parametrize("end", ["9999-12-31T23:59:59Z", "0001-01-01T00:00:00Z"])
+def test_a_period_that_ends_where_there_is_no_time_is_refused(api: Any, bearer: Any, end: str) -> None:
+    for path in ("/v1/traffic", "/v1/prompts/support.triage/traffic", "/v1/prompts/support.triage/traffic/comparison"):
+        response = api.get(path, params={"to": end, "versions": "1,2"}, headers=bearer("viewer"))
+        assert response.status_code == 422, response.text

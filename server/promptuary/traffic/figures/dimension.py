@@ -11,6 +11,8 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 DEFAULT_DAYS = 30
 LONGEST = timedelta(days=3660)
+EARLIEST_END, LATEST_END = datetime(1980, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
+"""Between these a query ends, so that all of its hours and days are times."""
 
 
 class Dimension(StrEnum):
@@ -98,9 +100,11 @@ def parse_period(start: datetime | None, end: datetime | None, now: datetime) ->
     """Return the whole hours of a time: the last 30 days by default.
 
     Raises:
-        InvalidRequest: when it is empty, or longer than ten years.
+        InvalidRequest: when it is empty, longer than ten years, or ends where there can be no calls.
     """
     last = end or now
+    if not EARLIEST_END <= last <= LATEST_END:
+        raise InvalidRequest("the query cannot be answered", [FieldError("to", "must be from 1980 to 9998")])
     first = start or last - timedelta(days=DEFAULT_DAYS)
     if first >= last:
         raise InvalidRequest(
