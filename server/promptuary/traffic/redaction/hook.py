@@ -10,6 +10,7 @@ import structlog
 
 from promptuary.core.errors import FieldError
 from promptuary.core.settings import InvalidSettings, Settings
+from promptuary.traffic.redaction.presidio import REQUIREMENT, build_presidio
 from promptuary.traffic.redaction.redactor import Redactor
 from promptuary.traffic.redaction.text import redact_text
 
@@ -17,6 +18,8 @@ WITHHELD = "[withheld: the redaction failed]"
 SECONDS = 2.0
 """How long the function may take for one text."""
 SETTING = "PROMPTUARY_TRAFFIC_REDACTION"
+PRESIDIO = "presidio"
+"""The value of the setting that names no function of the operator's."""
 log = structlog.get_logger(__name__)
 
 
@@ -51,7 +54,7 @@ def build_redactor(settings: Settings) -> Redactor:
     """Return the redaction of a service: the patterns, then the operator's function where there is one.
 
     Raises:
-        InvalidSettings: for a function that cannot be imported.
+        InvalidSettings: for a function that cannot be imported, and where Presidio is not installed.
     """
     return _build(settings.traffic_redaction)
 
@@ -62,6 +65,8 @@ def _build(name: str) -> Redactor:
 
 
 def _load(name: str) -> Callable[[str], object]:
+    if name == PRESIDIO:
+        return _load_presidio()
     module, _, attribute = name.partition(":")
     try:
         function = getattr(importlib.import_module(module), attribute)
@@ -71,3 +76,11 @@ def _load(name: str) -> Callable[[str], object]:
     if not callable(function):
         raise InvalidSettings("the redaction cannot be used", [FieldError(SETTING, f"'{name}' is no function")])
     return function  # type: ignore[no-any-return]  # of the operator's module
+
+
+def _load_presidio() -> Callable[[str], object]:
+    try:
+        return build_presidio()
+    except ImportError as error:
+        problem = f"Presidio cannot be used ({error}); run `pip install {REQUIREMENT}` in the environment of this service"
+        raise InvalidSettings("the redaction cannot be used", [FieldError(SETTING, problem)]) from None
