@@ -77,11 +77,11 @@ def queue(api: Any, lead: Headers) -> str:
 def decide(api: Any, queue: str, header_of: Callable[..., Headers], clock: Any) -> Decide:
     """Decide items in the queue's order, as a reviewer: `decide("ann", "approve", "reject")`."""
 
-    def submit(name: str, *decisions: str, comment: str = "", role: str = "reviewer") -> None:
+    def submit(name: str, *decisions: str, comment: str = "", role: str = "reviewer", **more: Any) -> None:
         headers = header_of(name, role)
         for decision in decisions:
             claim = api.post(f"{queue}/claims", headers=headers).json()
-            body = {"nonce": claim["nonce"], "decision": decision, "comment": comment, **SEEN}
+            body = {"nonce": claim["nonce"], "decision": decision, "comment": comment, **SEEN, **more}
             assert api.post(f"/v1/claims/{claim['id']}/submit", json=body, headers=headers).status_code == 200
 
     return submit

@@ -92,6 +92,7 @@ DISAGREEMENT = {
             "decision": "reject",
             "labels": {},
             "comment": "no refund",
+            "correction": "A refund is not due.",
             "at": "2026-03-02T12:05:00Z",
         },
     ],
@@ -150,6 +151,7 @@ def test_several_labels_are_tabs_and_each_option_has_figures(open_page: Any, pag
 def test_a_lead_settles_a_disagreement_by_a_button_with_a_reason(open_page: Any, requests: Requests, page_text: Any) -> None:
     page = open_page("agreement", scopes=LEAD, queue="triage")
     assert "no refund" in tables(page)
+    assert {"Corrected by ben", "A refund is not due."} <= set(page_text(page).splitlines())
     assert "elsewhere.test" not in "".join(str(element.value) for element in page.markdown)
     page.text_area(key="reason-i3-decision").set_value("The customer asked for a refund.")
     click_button(page, "reject")

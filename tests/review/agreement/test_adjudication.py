@@ -28,7 +28,17 @@ def test_a_disagreement_has_all_labels_and_comments(api: Any, queue: str, lead: 
         ("key:ben", "approve", ""),
     ]
     assert item["adjudications"] == []
+    assert [each["correction"] for each in item["reviews"]] == [None, None]
     assert item["payload"] == {"output": "text 1", "expected": "approve"}  # an adjudicator is as blind as a reviewer
+
+
+def test_a_disagreement_has_the_corrections_of_its_reviewers(
+    database: Any, api: Any, queue: str, lead: Headers, decide: Any
+) -> None:
+    decide("ann", "approve")
+    decide("ben", "reject", correction="text 0, as it should be")
+    [item] = api.get(f"{queue}/disagreements", headers=lead).json()["items"]
+    assert [each["correction"] for each in item["reviews"]] == [None, "text 0, as it should be"]
 
 
 def test_an_adjudicated_item_leaves_the_open_disagreements(api: Any, queue: str, lead: Headers, disputed: str) -> None:

@@ -70,6 +70,10 @@ def _show_disagreement(queue: str, disagreement: Disagreement, labels: Mapping[s
             for review in disagreement.reviews
         ]
         st.table(rows)
+        for review in disagreement.reviews:
+            if review.correction is not None:
+                st.caption(f"Corrected by {escape_markdown(review.reviewer.removeprefix('key:'))}")
+                show_block(shorten_data(review.correction))
         known = {name: value for name, value in disagreement.gold.items() if name in disagreement.differing}
         for name, value in known.items():
             st.caption(f"Known label of {escape_markdown(_title(name, labels))}: {escape_markdown(_text(value))}")

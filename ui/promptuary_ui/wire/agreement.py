@@ -90,6 +90,7 @@ class Review(ApiModel):
     decision: str
     labels: dict[str, Any]
     comment: str
+    correction: str | None = None
     at: datetime
 
     def value_of(self, label: str) -> Any:

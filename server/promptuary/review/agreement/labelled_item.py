@@ -23,6 +23,7 @@ class ReviewerLabels:
     schema_number: int
     at: datetime
     offered: frozenset[str] = frozenset()
+    correction: str | None = None
 
     def value_of(self, label: str) -> Any:
         """Return the value of a label; None where the reviewer gave none, an empty list where that is a label, too."""

@@ -185,6 +185,7 @@ class ReviewOut(ResponseModel):
     decision: str
     labels: dict[str, Any]
     comment: str
+    correction: str | None
     at: datetime
 
 
@@ -243,6 +244,7 @@ class DisagreementOut(ResponseModel):
                     decision=review.decision,
                     labels=dict(review.labels),
                     comment=review.comment,
+                    correction=review.correction,
                     at=review.at,
                 )
                 for review in labelled.reviews

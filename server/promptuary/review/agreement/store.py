@@ -109,6 +109,7 @@ def _list_reviews(session: Session, queue: Queue, ids: Collection[str] | None) -
                 decision=row.decision,
                 labels=row.labels or {},
                 comment=row.comment,
+                correction=row.correction,
                 schema_number=row.schema_number,
                 at=row.at,
                 offered=offered.get(row.schema_number, frozenset()),
