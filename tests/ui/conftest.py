@@ -1,5 +1,6 @@
 """The pages in Streamlit's own simulation, in front of the real API in this process."""
 
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -9,6 +10,12 @@ import pytest
 from paths import ROOT
 
 APP = ROOT / "ui" / "promptuary_ui" / "app.py"
+
+
+@pytest.fixture(autouse=True)
+def own_main_module(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Put the main module back after a test: the simulation replaces it by a page, which spawned processes would run."""
+    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
 
 
 @pytest.fixture

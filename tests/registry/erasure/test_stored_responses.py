@@ -28,7 +28,7 @@ def erase(client: Any, name: str = "leak", number: int = 1) -> Any:
 def stored_bodies(database: Any) -> dict[str, str]:
     with database.read() as session:
         rows = session.execute(text("SELECT key, body FROM idempotency")).all()
-        return {key.partition("/")[2]: body for key, body in rows}  # without the API key that wrote
+        return {key: body for key, body in rows}
 
 
 @pytest.mark.usefixtures("database")
@@ -105,7 +105,8 @@ def test_a_claim_of_an_item_from_a_run_is_replaced_and_the_runs_response_is_not(
     assert decided.status_code == 200, decided.text
     erase(local, variant.prompt, variant.version)
     assert send(local, "claim", "/v1/queues/q/claims", None).json()["code"] == "erased"
-    assert send(local, "decide", f"/v1/claims/{claimed.json()['id']}/submit", body).json() == decided.json()
+    assert decided.json()["beginning"] != ""  # so the response has some of the item
+    assert send(local, "decide", f"/v1/claims/{claimed.json()['id']}/submit", body).json()["code"] == "erased"
     assert send(local, "submit", "/v1/runs", {"suite": "words"}).json() == submission.json()
 
 
@@ -142,5 +143,6 @@ def erasing_similarity(local: Any) -> Iterator[None]:
 def test_a_response_completed_after_the_erasure_stays_replaced(local: Any, database: Any) -> None:
     path, body = "/v1/prompts/leak/versions?similar=true", TEXT | {"template": "the secret text"}
     assert send(local, "once", path, body).status_code == 201
-    assert "the secret text" not in stored_bodies(database)["once"]
+    [stored] = stored_bodies(database).values()
+    assert "the secret text" not in stored
     assert send(local, "once", path, body).status_code == 410
