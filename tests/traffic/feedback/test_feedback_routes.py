@@ -223,3 +223,11 @@ def test_feedback_is_listed_in_pages_the_newest_first(
     assert ids(observation="nothing") == []
     assert api.get(PATH, params={"prompt": "nothing"}, headers=headers).status_code == 404
     assert api.get(PATH, params={"cursor": "ImEi"}, headers=headers).status_code in (400, 422)
+
+
+def test_what_is_refused_of_a_list_is_named_without_personal_data(api: Any, bearer: Any) -> None:
+    item = {"prompt": "support.triage", "version": 1, "value": 1, "id": "anna@example.org", "of ben@example.org": 1}
+    response = api.post("/v1/feedback", json={"items": [item]}, headers=bearer("service"))
+    [rejected] = response.json()["rejected"]
+    assert (rejected["index"], rejected["id"]) == (0, "[redacted: e-mail]")
+    assert "example.org" not in response.text

@@ -61,7 +61,7 @@ def test_a_correction_after_the_call_has_left_stays_in_its_place(
     assert feedback_counts(opened_database) == {(1, "m", hour): (1, 0.75, 0)}
 
 
-def test_a_correction_that_names_another_call_is_counted_anew(
+def test_a_correction_that_names_another_call_is_counted_by_it(
     opened_database: Any, send: Send, prompt: str, clock: ManualClock
 ) -> None:
     hour = hour_of(clock())

@@ -177,7 +177,10 @@ class RejectedFeedback(ResponseModel):
     def unusable(cls, index: int, item: UnusableItem) -> "RejectedFeedback":
         """Build the wire model of feedback that cannot be read."""
         message = "; ".join(f"{error.path} {error.message}".strip() for error in item.errors)
-        return cls(index=index, id=item.id, code=InvalidRequest.code, message=message)
+        shown_id = (
+            None if item.id is None else redact_text(item.id)[0]
+        )  # what is no valid id may be anything, such as an address
+        return cls(index=index, id=shown_id, code=InvalidRequest.code, message=redact_text(message)[0])
 
 
 class FeedbackReport(ResponseModel):
